@@ -1,0 +1,1 @@
+"""What a workload runs on: technology tables, chips, packages, systems."""

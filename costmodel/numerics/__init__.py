@@ -1,0 +1,1 @@
+"""Numerics shared by the cost model: relaxed integer functions, units, batch shapes."""

@@ -1,0 +1,85 @@
+"""Exact integer functions and their smooth slopes, in one code path.
+
+Every non-smooth step of the cost model goes through this module. With ``relax=0.0`` the
+functions are exact (ceil, max, comparison); with ``0 < relax <= 1`` they return a smooth value
+whose slope guides a gradient search. Reported values always use ``relax=0.0``.
+
+Powers are written ``exp(p*log(x))``: measured to be equal bit for bit across batch sizes,
+which ``x ** 0.61`` is not.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+SMALLEST = 1e-300
+"""Floor under a logarithm: far below any time, byte count or power in the model."""
+
+
+def ceil(value: Tensor, relax: float = 0.0) -> Tensor:
+    """Round up, or the ramp that leads to it.
+
+    Parameters
+    ----------
+    value : Tensor, any shape
+        Non-negative quantity [count].
+    relax : float
+        0 for the exact ceiling; ``0 < w <= 1`` for the ramp-ceiling
+        ``floor(x) + min(1, frac(x) / w)``.
+
+    Returns
+    -------
+    Tensor
+        ``x <= result <= ceil(x)``, equal to ``ceil(x)`` where ``frac(x) >= w`` [count].
+
+    Notes
+    -----
+    ``w = 1`` is the identity and ``w -> 0`` the exact ceiling, so a schedule of ``w`` walks
+    from one to the other. The floor carries no gradient.
+    """
+    if relax <= 0.0:
+        return torch.ceil(value)
+    whole = torch.floor(value.detach())
+    return whole + torch.clamp((value - whole) / relax, max=1.0)
+
+
+def ceil_divide(numerator: Tensor, denominator: Tensor, relax: float = 0.0) -> Tensor:
+    """Number of pieces of size `denominator` that cover `numerator` [count]."""
+    return ceil(numerator / denominator, relax)
+
+
+def floor(value: Tensor, relax: float = 0.0) -> Tensor:
+    """Round down exactly, or pass the value through when relaxed [count]."""
+    return torch.floor(value) if relax <= 0.0 else value
+
+
+def overlap(parts: Tensor, exponent: Tensor, dim: int = -1) -> Tensor:
+    r"""Time of activities that overlap imperfectly.
+
+    .. math:: SM_p(x) = \left(\sum_i x_i^p\right)^{1/p}
+
+    Parameters
+    ----------
+    parts : Tensor [..., C]
+        Non-negative times of the activities [s].
+    exponent : Tensor, broadcastable to ``parts`` without its last dimension
+        1 means no overlap (sum), infinity perfect overlap (max) [1].
+    dim : int
+        Dimension of the activities.
+
+    Returns
+    -------
+    Tensor
+        ``max(x) <= result <= n^(1/p) max(x)``; homogeneous of degree one [s].
+    """
+    largest = parts.detach().amax(dim, keepdim=True).clamp_min(SMALLEST)
+    power = exponent.unsqueeze(dim)
+    scaled = torch.exp(power * torch.log((parts / largest).clamp_min(1e-30)))
+    total = torch.log(scaled.sum(dim)) / exponent
+    return torch.exp(total) * largest.squeeze(dim)
+
+
+def power(base: Tensor, exponent: float | Tensor) -> Tensor:
+    """``base ** exponent`` for positive bases, equal for every batch size."""
+    return torch.exp(exponent * torch.log(base.clamp_min(SMALLEST)))

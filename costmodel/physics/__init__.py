@@ -1,0 +1,1 @@
+"""What a design draws and fills: clock, area, floorplan, energy, power, temperature."""

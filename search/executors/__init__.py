@@ -1,0 +1,1 @@
+"""Where designs are evaluated: one interface, `map` over batches, results in order."""

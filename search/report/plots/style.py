@@ -1,0 +1,48 @@
+"""Looks shared by the figures: colours that most eyes can tell apart, axes with units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plotly import graph_objects
+
+from search.display import scale_of
+from search.report.content import Measure
+
+# Okabe and Ito, "Color universal design" (2008): distinct under the common colour deficiencies.
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000",
+)  # fmt: skip
+PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, "#7F7F7F")
+GREY = "#B8B8B8"
+HATCHES = ("", "/", ".", "x", "-", "|", "+", "\\")
+"""Patterns: colours repeat after eight parts, the pattern then tells them apart."""
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+def paint(position: int) -> dict[str, Any]:
+    """Colour and pattern of the n-th part of a stack."""
+    turn, place = divmod(position, len(PALETTE))
+    shape = HATCHES[turn % len(HATCHES)]
+    return {"color": PALETTE[place], "pattern": {"shape": shape, "fgcolor": "white", "size": 5}}
+
+
+def axis_title(measure: Measure) -> str:
+    """Title of an axis with its unit, and an arrow to the better side."""
+    better = {"minimize": " (lower is better)", "maximize": " (higher is better)"}
+    return f"{measure.title}{scale_of(measure.unit).suffix}{better.get(measure.direction, '')}"
+
+
+def blank_figure(height: int = 420) -> graph_objects.Figure:
+    """Empty figure in the report's style."""
+    figure = graph_objects.Figure()
+    figure.update_layout(
+        template="plotly_white",
+        font={"family": FONT, "size": 13},
+        height=height,
+        margin={"l": 70, "r": 20, "t": 40, "b": 60},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0},
+        hoverlabel={"font": {"family": FONT}},
+    )
+    return figure

@@ -1,0 +1,200 @@
+"""Machines beside each other: the same workload, mapping mode and money, each deployed at its best.
+
+A machine's hardware is fixed; how many packages share a model and how large the batch is are its
+owner's choice. So every machine, ours included, gets the plan of a common grid that is best for it
+under the limits of the service (latency and memory), not under those of our own chip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from costmodel.evaluate import evaluate
+from costmodel.hardware.catalog import load_chip
+from costmodel.hardware.export import at_index
+from costmodel.hardware.system import Designs
+from costmodel.hardware.technology import Technology
+from costmodel.limits import Limits
+from costmodel.metrics import Metrics
+from costmodel.timing.tables import Tables, build_tables
+from costmodel.workload.operators import Workload
+from search.evaluation import (
+    MAPPINGS,
+    MONEY,
+    Machine,
+    deploy,
+    describe_plan,
+    supported_format,
+    with_mapping,
+    with_price,
+)
+from search.report.content import Measure, Rival
+
+TENSOR_PARALLEL = (1, 2, 4, 8, 16)
+BATCHES = (1, 4, 16, 32, 64, 128, 256, 512)
+SERVICE = (
+    "ttft", "tpot", "memory_capacity", "format_support", "tensor_parallel_domain",
+    "layers_per_stage", "tile_fits",
+)  # fmt: skip
+"""Limits that a bought machine has to meet too."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What all machines have in common."""
+
+    workload: Workload
+    technology: Technology
+    limits: Limits
+    objectives: tuple[Measure, ...]
+    format: str = ""  # of our designs; a rival takes it, or the next that it runs
+    mappings: tuple[str, ...] = MAPPINGS
+    money: tuple[str, ...] = MONEY
+
+
+def compare(
+    contest: Contest, names: Sequence[str], ours: Sequence[Machine] = ()
+) -> tuple[Rival, ...]:
+    """Evaluate machines in every mapping mode and money.
+
+    Parameters
+    ----------
+    contest : Contest
+    names : sequence of str
+        Known chips, or paths to system files.
+    ours : sequence of Machine
+        Designs of ours, marked as such.
+
+    Returns
+    -------
+    tuple of Rival
+        Grouped by mapping mode and money; a machine whose best plan differs by objective has a
+        line for each.
+    """
+    tables = build_tables()
+    machines = [(machine, True) for machine in ours]
+    for name in names:
+        chip = load_chip(name, contest.technology)
+        machines.append((Machine(chip.name, chip.title, chip.designs, chip.notes), False))
+    return tuple(
+        line
+        for mapping in contest.mappings
+        for money in contest.money
+        for machine, own in machines
+        for line in _lines(contest, tables, machine, own, mapping, money)
+    )
+
+
+def _lines(
+    contest: Contest, tables: Tables, machine: Machine, own: bool, mapping: str, money: str
+) -> Iterator[Rival]:
+    """One machine under one mapping mode and money: its best plan for each objective."""
+    technology = contest.technology
+    width = supported_format(machine.designs, technology)
+    notes = [f"no {contest.format}: runs {width}"] if _lacks(contest, width) else []
+    designs = with_mapping(machine.designs, technology, mapping)
+    if money == "manufacturing" or own:
+        designs = with_price(designs, 0.0)
+    elif not machine.priced:
+        notes.append("no market price known: at what it costs to make and to design")
+    grid = plans(designs, technology, contest.workload, width)
+    service = Limits(
+        memory_capacity=contest.limits.memory_capacity,
+        ttft=contest.limits.ttft,
+        tpot=contest.limits.tpot,
+    )
+    with torch.no_grad():
+        metrics = evaluate(grid, contest.workload, technology, tables, limits=service)
+    for index in dict.fromkeys(best_plans(metrics, contest.objectives)):
+        yield Rival(
+            name=machine.name,
+            title=machine.title,
+            mapping=mapping,
+            money=money,
+            metrics={name: float(value[index]) for name, value in metrics.values.items()},
+            plan=describe_plan(at_index(grid, index), technology),
+            broken=broken(metrics, index),
+            ours=own,
+            note="; ".join(notes),
+        )
+
+
+def _lacks(contest: Contest, width: str) -> bool:
+    return bool(contest.format) and contest.format != width
+
+
+def plans(designs: Designs, technology: Technology, workload: Workload, width: str) -> Designs:
+    """The grid of plans of one machine, as a batch ``[B]``; the batch sizes run fastest.
+
+    Stages of a pipeline are added only as far as the memory of a domain is too small: to the
+    divisors of the number of layers around the least that fits.
+    """
+    domain = max(int(tier.domain) for pool in designs.pools for tier in pool.package.network[:1])
+    sizes = [size for size in TENSOR_PARALLEL if size <= max(1, domain)]
+    held = workload.model.parameters * float(
+        technology.at("format", "bytes", torch.tensor(technology.row("format", width)))
+    )
+    capacity = min(_capacity(technology, designs, index) for index in range(len(designs.pools)))
+    rows = [
+        (tensor, pipeline, batch)
+        for tensor in sizes
+        for pipeline in _stages(workload.model.layers, held / (capacity * tensor))
+        for batch in BATCHES
+    ]
+    columns = torch.tensor(rows, dtype=torch.int64).T
+    plan: dict[str, str | int | Tensor | None] = {
+        "format": width,
+        "tensor_parallel": columns[0].contiguous(),
+        "pipeline_parallel": columns[1].contiguous(),
+        "batch": columns[2].contiguous(),
+    }
+    return deploy(designs, technology, plan)
+
+
+def _capacity(technology: Technology, designs: Designs, index: int) -> float:
+    """Memory of one package: its tiers, or its on-die SRAM when it has none [byte]."""
+    from costmodel.timing.resources import memory_capacity
+
+    return max(1.0, float(memory_capacity(technology, designs.pools[index])))
+
+
+def _stages(layers: int, least: float) -> list[int]:
+    """Divisors of the number of layers to try: one, or the first three that hold the weights."""
+    divisors = [number for number in range(1, layers + 1) if layers % number == 0]
+    enough = [number for number in divisors if number >= least]
+    if not enough:
+        return [layers]
+    return enough[:1] if enough[0] == 1 else enough[:3]
+
+
+def best_plans(metrics: Metrics, objectives: Sequence[Measure]) -> list[int]:
+    """The best plan for each objective: feasible if one is, else the least infeasible."""
+    excess = _service_excess(metrics)
+    least = excess.amin()
+    chosen = []
+    for measure in objectives:
+        value = metrics[measure.name].reshape(-1)
+        value = -value if measure.direction == "maximize" else value
+        chosen.append(int(torch.where(excess <= least, value, math.inf).argmin()))
+    return chosen
+
+
+def broken(metrics: Metrics, index: int) -> tuple[str, ...]:
+    """Limits of the service that a plan misses."""
+    row = metrics.violations[index]
+    return tuple(
+        name
+        for name, value in zip(metrics.violation_names, row.tolist(), strict=True)
+        if name in SERVICE and value > 0.0
+    )
+
+
+def _service_excess(metrics: Metrics) -> Tensor:
+    """Sum of what a plan misses of the service's limits ``[B]``, 0 when it meets them."""
+    columns = [index for index, name in enumerate(metrics.violation_names) if name in SERVICE]
+    return metrics.violations[..., columns].clamp(0.0, 1e30).sum(-1)

@@ -1,0 +1,130 @@
+"""CMA-ES as an Optuna sampler whose state is the study itself.
+
+Optuna's own CMA-ES stores its optimiser as a pickle inside the study. This one, on the same
+`cmaes` library, tells the optimiser the completed generations again instead: nothing is unpickled
+from a results folder, and a resumed study samples the same designs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import optuna
+from cmaes import CMA
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+MARK = "sampler"
+"""User attribute that says which trials are this sampler's own."""
+
+
+class CmaEs(optuna.samplers.BaseSampler):
+    """Covariance matrix adaptation on the unit cube of numeric parameters.
+
+    Parameters
+    ----------
+    space : dict of distributions
+        Floats and integers; integers are rounded.
+    population : int
+        Trials of a generation.
+    first_seed : int
+        Seed of the optimiser, the same in every round.
+    """
+
+    def __init__(
+        self, space: dict[str, BaseDistribution], population: int, first_seed: int
+    ) -> None:
+        self._space = space
+        self._population = population
+        size = len(space)
+        self._optimizer = CMA(
+            mean=np.full(size, 0.5),
+            sigma=1.0 / 6.0,
+            bounds=np.tile([0.0, 1.0], (size, 1)),
+            population_size=population,
+            seed=first_seed,
+        )
+        self._told = 0
+
+    def catch_up(self, study: optuna.Study, seed: int) -> None:
+        """Tell the generations completed since, then draw from a round's own seed."""
+        own = [
+            trial
+            for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            if trial.user_attrs.get(MARK) == "cma_es"
+        ]
+        maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
+        while (self._told + 1) * self._population <= len(own):
+            start = self._told * self._population
+            generation = own[start : start + self._population]
+            told = [(self._unit(t.params), badness(t, maximize)) for t in generation]
+            self._optimizer.tell(told)
+            self._told += 1
+        self._optimizer.reseed_rng(seed)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Every parameter is sampled together."""
+        del study, trial
+        return self._space
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """One point of the current normal distribution."""
+        del study, trial, search_space
+        return self._parameters(self._optimizer.ask())
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Never asked for: the space is static."""
+        raise ValueError(f"parameter {param_name} is not part of the search space")
+
+    def _unit(self, parameters: dict[str, Any]) -> np.ndarray:
+        shares = []
+        for name, distribution in self._space.items():
+            low, high = _range(distribution)
+            value = parameters[name]
+            if isinstance(distribution, FloatDistribution) and distribution.log:
+                value = math.log(value)
+            shares.append((value - low) / (high - low))
+        return np.clip(np.array(shares), 0.0, 1.0)
+
+    def _parameters(self, unit: np.ndarray) -> dict[str, Any]:
+        parameters: dict[str, Any] = {}
+        for share, (name, distribution) in zip(unit, self._space.items(), strict=True):
+            low, high = _range(distribution)
+            value = low + float(share) * (high - low)
+            if isinstance(distribution, IntDistribution):
+                steps = round((value - low) / distribution.step)
+                parameters[name] = int(low) + steps * distribution.step
+            elif isinstance(distribution, FloatDistribution) and distribution.log:
+                parameters[name] = min(max(math.exp(value), distribution.low), distribution.high)
+            else:
+                parameters[name] = value
+        return parameters
+
+
+def _range(distribution: BaseDistribution) -> tuple[float, float]:
+    if not isinstance(distribution, FloatDistribution | IntDistribution):
+        raise TypeError("CMA-ES samples numbers only")
+    if isinstance(distribution, FloatDistribution) and distribution.log:
+        return math.log(distribution.low), math.log(distribution.high)
+    return float(distribution.low), float(distribution.high)
+
+
+def badness(trial: FrozenTrial, maximize: bool) -> float:
+    """Orders a generation: designs that break a rule of validity come last, by violation."""
+    violation = sum(max(0.0, value) for value in trial.constraints.values())
+    if violation > 0:
+        return 1e300 if math.isinf(violation) else 1e200 * (1.0 + min(violation, 1e90))
+    value = float(trial.values[0])
+    return min(max(-value if maximize else value, -1e199), 1e199)

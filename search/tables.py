@@ -1,0 +1,115 @@
+"""Tables for a terminal, made of what the Python functions return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from costmodel.metrics import METRICS
+from search.catalogue import Listing
+from search.display import number, percent, quantity, scale_of
+from search.doctor import Finding
+from search.evaluation import Answer
+from search.report.content import Array, Bars, fold_small
+
+FEW_BARS = 3
+"""Up to so many bars, parts are lines: their names are long."""
+
+
+def listing_table(listing: Listing) -> Table:
+    """Names and what is said of them."""
+    table = Table(*listing.headings, title=listing.title)
+    for row in listing.rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table
+
+
+def finding_table(findings: Iterable[Finding]) -> Table:
+    """What `doctor` found."""
+    table = Table("subject", "", "detail")
+    for item in findings:
+        word = {True: "ok", False: "FAILS", None: ""}[item.passed]
+        table.add_row(escape(item.subject), word, escape(item.detail))
+    return table
+
+
+def answer_tables(answer: Answer) -> list[RenderableType]:
+    """Metrics of one machine, then where time, energy, area and money go."""
+    heading = (
+        f"{escape(answer.machine)} on {escape(answer.workload)}\n"
+        f"{escape(answer.plan)}; mapping {answer.mapping}; money: {answer.money}"
+    )
+    blocks: list[RenderableType] = [heading, metric_table(answer.metrics)]
+    blocks += [bar_table(bars) for bars in answer.bars.values()]
+    missed = {name: value for name, value in answer.violations.items() if value > 0}
+    if missed:
+        parts = ", ".join(f"{name} by {percent(value)}" for name, value in missed.items())
+        blocks.append(f"not met: {parts}")
+    blocks += [f"note: {escape(note)}" for note in answer.notes]
+    return blocks
+
+
+def metric_table(metrics: Mapping[str, float]) -> Table:
+    """Every metric with its unit and definition."""
+    table = Table("metric", "value", "definition", title="Metrics")
+    for name, value in metrics.items():
+        spec = METRICS[name]
+        table.add_row(escape(spec.title), quantity(value, spec.unit), escape(spec.definition))
+    return table
+
+
+def bar_table(bars: Bars) -> Table:
+    """One line a bar and one column a part; the other way round when there are few bars."""
+    scale = scale_of(bars.unit)
+    parts, values = fold_small(bars)
+    if len(bars.bars) <= FEW_BARS:
+        lines, columns, values = parts, bars.bars, values.T
+    else:
+        lines, columns = bars.bars, parts
+    whole = float(values.sum())
+    headings = [scale.unit] if len(columns) == 1 else ["total", *columns]
+    table = Table("", *headings, "share", title=escape(f"{bars.title}{scale.suffix}"))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for line, row in zip(lines, values, strict=True):
+        table.add_row(escape(line), *_cells(row * scale.factor), _share(float(row.sum()), whole))
+    if len(lines) > 1:
+        table.add_section()
+        table.add_row("total", *_cells(values.sum(0) * scale.factor), "")
+    return table
+
+
+def pairs_table(title: str, pairs: Mapping[str, str]) -> Table:
+    """Names and values."""
+    table = Table(show_header=False, title=escape(title))
+    for name, text in pairs.items():
+        table.add_row(escape(name), escape(text))
+    return table
+
+
+def designs_table(
+    title: str, labels: Sequence[str], rows: Sequence[Mapping[str, float]], names: Sequence[str]
+) -> Table:
+    """Designs as lines, metrics as columns."""
+    table = Table("design", title=escape(title))
+    for name in names:
+        spec = METRICS[name]
+        heading = escape(f"{spec.title}{scale_of(spec.unit).suffix}")
+        table.add_column(heading, justify="right")
+    for label, row in zip(labels, rows, strict=True):
+        cells = (number(scale_of(METRICS[name].unit).apply(row[name])) for name in names)
+        table.add_row(escape(label), *cells)
+    return table
+
+
+def _cells(row: Array) -> list[str]:
+    """The sum of several numbers and each of them; one number once; zeros are blank."""
+    cells = [number(float(value)) if value else "" for value in row]
+    return cells if len(cells) == 1 else [number(float(row.sum())), *cells]
+
+
+def _share(value: float, total: float) -> str:
+    return percent(value / total) if total else ""
