@@ -98,3 +98,8 @@ def quantity(value: float, unit: str, digits: int = 3) -> str:
 def percent(share: float) -> str:
     """A share of one as a percentage."""
     return "–" if math.isnan(share) else f"{100.0 * share:.1f} %"
+
+
+def words(name: str) -> str:
+    """An identifier as it is read aloud."""
+    return name.replace("_", " ")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from costmodel.errors import ConfigError, nearest
 from costmodel.evaluate import evaluate
-from costmodel.hardware.catalog import load_chip, load_system
+from costmodel.hardware.catalog import Chip, load_chip, load_system
 from costmodel.hardware.loading import load_technology
 from costmodel.hardware.system import Designs, Pool
 from costmodel.hardware.technology import Technology
@@ -35,6 +35,7 @@ MAPPINGS = ("optimal", "shipped")
 MONEY = ("manufacturing", "market")
 FORMATS = ("fp8", "int8", "bf16")
 """In this order a machine takes the narrowest format that it supports."""
+NONE = torch.zeros(())
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Machine:
     title: str
     designs: Designs
     notes: tuple[str, ...] = ()
+    stated_power: float | None = None  # what it is sold for [W]
 
     @property
     def priced(self) -> bool:
@@ -102,7 +104,14 @@ def load_machine(chip: str | None, design: Path | None, technology: Technology) 
     if (chip is None) == (design is None):
         raise ConfigError("one machine is needed", expected="either --chip NAME or --design FILE")
     found = load_chip(chip, technology) if chip else load_system(Path(str(design)), technology)
-    return Machine(found.name, found.title, found.designs, found.notes)
+    return machine_of(found)
+
+
+def machine_of(chip: Chip) -> Machine:
+    """A chip of the catalogue as a machine to evaluate."""
+    fact = chip.facts.get("tdp")
+    power = fact.value if fact is not None else None
+    return Machine(chip.name, chip.title, chip.designs, chip.notes, power)
 
 
 def answer(
@@ -213,17 +222,17 @@ def with_price(designs: Designs, price: float) -> Designs:
     return Designs(tuple(pools))
 
 
-def supported_format(designs: Designs, technology: Technology) -> str:
-    """The first of `FORMATS` that every pool's compute dies run.
+def supported_format(designs: Designs, technology: Technology, preferred: str = "") -> str:
+    """The preferred format, or the first of `FORMATS`, that every pool's compute dies run.
 
     Raises
     ------
     ConfigError
         When there is none.
     """
-    for name in FORMATS:
+    for name in (preferred, *FORMATS):
         if name in technology.names("format") and all(
-            bool((getattr(compute_die(pool), f"rate_{name}") > 0).all()) for pool in designs.pools
+            bool((getattr(compute_die(pool), f"rate_{name}", NONE) > 0).all()) for pool in designs.pools
         ):
             return name
     raise ConfigError("no format that the machine runs", expected="one of " + ", ".join(FORMATS))

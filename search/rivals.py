@@ -1,14 +1,14 @@
 """Machines beside each other: the same workload, mapping mode and money, each deployed at its best.
 
 A machine's hardware is fixed; how many packages share a model and how large the batch is are its
-owner's choice. So every machine, ours included, gets the plan of a common grid that is best for it
-under the limits of the service (latency and memory), not under those of our own chip.
+owner's choice. So every machine, ours included, gets the plan of a common grid that is best for
+it: a bought one under the limits of the service (latency and memory), ours under all its limits.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,7 @@ from costmodel.hardware.system import Designs
 from costmodel.hardware.technology import Technology
 from costmodel.limits import Limits
 from costmodel.metrics import Metrics
+from costmodel.timing.resources import memory_capacity
 from costmodel.timing.tables import Tables, build_tables
 from costmodel.workload.operators import Workload
 from search.evaluation import (
@@ -29,6 +30,7 @@ from search.evaluation import (
     Machine,
     deploy,
     describe_plan,
+    machine_of,
     supported_format,
     with_mapping,
     with_price,
@@ -36,12 +38,14 @@ from search.evaluation import (
 from search.report.content import Measure, Rival
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
-BATCHES = (1, 4, 16, 32, 64, 128, 256, 512)
+BATCHES = (16, 32, 64, 128, 256, 512)
 SERVICE = (
     "ttft", "tpot", "memory_capacity", "format_support", "tensor_parallel_domain",
     "layers_per_stage", "tile_fits",
 )  # fmt: skip
-"""Limits that a bought machine has to meet too."""
+"""Limits that a bought machine has to meet too; ours has to meet all."""
+PAID = ("unit_price", "tco_per_hour", "cost_per_mtoken")
+"""Metrics that depend on the price paid."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Contest:
     technology: Technology
     limits: Limits
     objectives: tuple[Measure, ...]
-    format: str = ""  # of our designs; a rival takes it, or the next that it runs
+    format: str  # of our designs; a rival runs it, or the narrowest that it can
     mappings: tuple[str, ...] = MAPPINGS
     money: tuple[str, ...] = MONEY
 
@@ -80,7 +84,7 @@ def compare(
     machines = [(machine, True) for machine in ours]
     for name in names:
         chip = load_chip(name, contest.technology)
-        machines.append((Machine(chip.name, chip.title, chip.designs, chip.notes), False))
+        machines.append((machine_of(chip), False))
     return tuple(
         line
         for mapping in contest.mappings
@@ -95,37 +99,47 @@ def _lines(
 ) -> Iterator[Rival]:
     """One machine under one mapping mode and money: its best plan for each objective."""
     technology = contest.technology
-    width = supported_format(machine.designs, technology)
-    notes = [f"no {contest.format}: runs {width}"] if _lacks(contest, width) else []
+    width = supported_format(machine.designs, technology, contest.format)
+    notes = [] if width == contest.format else [f"runs {width}: no {contest.format}"]
     designs = with_mapping(machine.designs, technology, mapping)
+    unknown = money == "market" and not own and not machine.priced
     if money == "manufacturing" or own:
         designs = with_price(designs, 0.0)
-    elif not machine.priced:
-        notes.append("no market price known: at what it costs to make and to design")
+    elif unknown:
+        notes.append("no market price known")
     grid = plans(designs, technology, contest.workload, width)
-    service = Limits(
-        memory_capacity=contest.limits.memory_capacity,
-        ttft=contest.limits.ttft,
-        tpot=contest.limits.tpot,
-    )
+    limits = contest.limits if own else service_limits(contest.limits)
+    names = None if own else SERVICE
     with torch.no_grad():
-        metrics = evaluate(grid, contest.workload, technology, tables, limits=service)
-    for index in dict.fromkeys(best_plans(metrics, contest.objectives)):
+        metrics = evaluate(grid, contest.workload, technology, tables, limits=limits)
+    for index in dict.fromkeys(best_plans(metrics, contest.objectives, names)):
+        values = {name: float(value[index]) for name, value in metrics.values.items()}
+        if unknown:
+            values |= dict.fromkeys(PAID, math.nan)
         yield Rival(
             name=machine.name,
             title=machine.title,
             mapping=mapping,
             money=money,
-            metrics={name: float(value[index]) for name, value in metrics.values.items()},
+            metrics=values,
             plan=describe_plan(at_index(grid, index), technology),
-            broken=broken(metrics, index),
+            broken=broken(metrics, index, names),
             ours=own,
-            note="; ".join(notes),
+            note="; ".join([*notes, *_throttles(machine, values)]),
         )
 
 
-def _lacks(contest: Contest, width: str) -> bool:
-    return bool(contest.format) and contest.format != width
+def service_limits(limits: Limits) -> Limits:
+    """The limits that do not depend on whose machine it is."""
+    return Limits(memory_capacity=limits.memory_capacity, ttft=limits.ttft, tpot=limits.tpot)
+
+
+def _throttles(machine: Machine, metrics: Mapping[str, float]) -> list[str]:
+    """What is said of a plan whose modelled power is above what the machine is sold for."""
+    power, stated = metrics["package_power_peak"], machine.stated_power
+    if stated is None or power <= stated:
+        return []
+    return [f"modelled at {power:.0f} W, sold at {stated:.0f} W: it would slow down"]
 
 
 def plans(designs: Designs, technology: Technology, workload: Workload, width: str) -> Designs:
@@ -134,8 +148,8 @@ def plans(designs: Designs, technology: Technology, workload: Workload, width: s
     Stages of a pipeline are added only as far as the memory of a domain is too small: to the
     divisors of the number of layers around the least that fits.
     """
-    domain = max(int(tier.domain) for pool in designs.pools for tier in pool.package.network[:1])
-    sizes = [size for size in TENSOR_PARALLEL if size <= max(1, domain)]
+    domains = [int(tier.domain) for pool in designs.pools for tier in pool.package.network[:1]]
+    sizes = [size for size in TENSOR_PARALLEL if size <= max(1, *domains)]
     held = workload.model.parameters * float(
         technology.at("format", "bytes", torch.tensor(technology.row("format", width)))
     )
@@ -158,8 +172,6 @@ def plans(designs: Designs, technology: Technology, workload: Workload, width: s
 
 def _capacity(technology: Technology, designs: Designs, index: int) -> float:
     """Memory of one package: its tiers, or its on-die SRAM when it has none [byte]."""
-    from costmodel.timing.resources import memory_capacity
-
     return max(1.0, float(memory_capacity(technology, designs.pools[index])))
 
 
@@ -172,9 +184,11 @@ def _stages(layers: int, least: float) -> list[int]:
     return enough[:1] if enough[0] == 1 else enough[:3]
 
 
-def best_plans(metrics: Metrics, objectives: Sequence[Measure]) -> list[int]:
+def best_plans(
+    metrics: Metrics, objectives: Sequence[Measure], names: Sequence[str] | None
+) -> list[int]:
     """The best plan for each objective: feasible if one is, else the least infeasible."""
-    excess = _service_excess(metrics)
+    excess = _excess(metrics, names)
     least = excess.amin()
     chosen = []
     for measure in objectives:
@@ -184,17 +198,21 @@ def best_plans(metrics: Metrics, objectives: Sequence[Measure]) -> list[int]:
     return chosen
 
 
-def broken(metrics: Metrics, index: int) -> tuple[str, ...]:
-    """Limits of the service that a plan misses."""
-    row = metrics.violations[index]
+def broken(metrics: Metrics, index: int, names: Sequence[str] | None) -> tuple[str, ...]:
+    """Limits that a plan misses; all of them, or those named."""
+    row = metrics.violations[index].tolist()
     return tuple(
         name
-        for name, value in zip(metrics.violation_names, row.tolist(), strict=True)
-        if name in SERVICE and value > 0.0
+        for name, value in zip(metrics.violation_names, row, strict=True)
+        if (names is None or name in names) and value > 0.0
     )
 
 
-def _service_excess(metrics: Metrics) -> Tensor:
-    """Sum of what a plan misses of the service's limits ``[B]``, 0 when it meets them."""
-    columns = [index for index, name in enumerate(metrics.violation_names) if name in SERVICE]
+def _excess(metrics: Metrics, names: Sequence[str] | None) -> Tensor:
+    """Sum of what a plan misses ``[B]``, 0 when it meets all limits in question."""
+    columns = [
+        index
+        for index, name in enumerate(metrics.violation_names)
+        if names is None or name in names
+    ]
     return metrics.violations[..., columns].clamp(0.0, 1e30).sum(-1)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from costmodel.metrics import METRICS
 from search.catalogue import Listing
-from search.display import number, percent, quantity, scale_of
+from search.display import number, percent, quantity, scale_of, words
 from search.doctor import Finding
 from search.evaluation import Answer
-from search.report.content import Array, Bars, fold_small
+from search.report.content import Bars, fold_small
 
 FEW_BARS = 3
 """Up to so many bars, parts are lines: their names are long."""
@@ -65,20 +66,23 @@ def bar_table(bars: Bars) -> Table:
     """One line a bar and one column a part; the other way round when there are few bars."""
     scale = scale_of(bars.unit)
     parts, values = fold_small(bars)
+    values = values * scale.factor
+    title = escape(f"{bars.title}{scale.suffix}")
     if len(bars.bars) <= FEW_BARS:
-        lines, columns, values = parts, bars.bars, values.T
+        table = Table("", *map(words, bars.bars), title=title)
+        lines = [*parts, "total"]
+        rows = [*values.T, values.sum(1)]
     else:
-        lines, columns = bars.bars, parts
-    whole = float(values.sum())
-    headings = [scale.unit] if len(columns) == 1 else ["total", *columns]
-    table = Table("", *headings, "share", title=escape(f"{bars.title}{scale.suffix}"))
+        table = Table("", "total", *map(words, parts), title=title)
+        lines = [*bars.bars, "total"]
+        rows = [np.append(row.sum(), row) for row in [*values, values.sum(0)]]
     for column in table.columns[1:]:
         column.justify = "right"
-    for line, row in zip(lines, values, strict=True):
-        table.add_row(escape(line), *_cells(row * scale.factor), _share(float(row.sum()), whole))
-    if len(lines) > 1:
-        table.add_section()
-        table.add_row("total", *_cells(values.sum(0) * scale.factor), "")
+    for line, row in zip(lines, rows, strict=True):
+        if line == "total":
+            table.add_section()
+        cells = (number(float(value)) if value else "" for value in row)
+        table.add_row(escape(words(line)), *cells)
     return table
 
 
@@ -103,13 +107,3 @@ def designs_table(
         cells = (number(scale_of(METRICS[name].unit).apply(row[name])) for name in names)
         table.add_row(escape(label), *cells)
     return table
-
-
-def _cells(row: Array) -> list[str]:
-    """The sum of several numbers and each of them; one number once; zeros are blank."""
-    cells = [number(float(value)) if value else "" for value in row]
-    return cells if len(cells) == 1 else [number(float(row.sum())), *cells]
-
-
-def _share(value: float, total: float) -> str:
-    return percent(value / total) if total else ""

@@ -130,29 +130,33 @@ def _buffer_energy(
     )
     present = (die.l2_bytes > 0).double()
     bits = [mapped.bytes[..., level, :].sum(-1) * BITS for level in range(2)]
+    # The shared SRAM is sliced: what memory fills or drains stays beside its controller, and only
+    # what goes to or comes from the cores crosses the die.
+    memory = mapped.bytes[..., mapped.levels.index("memory"), :].sum(-1) * BITS
+    crossing = (bits[1] - memory).clamp_min(0.0)
     return (
         bits[0] * over_operators(l1 * scale),
         bits[1] * over_operators(l2 * scale * present),
         bits[0] * over_operators(core_way * per_metre)
-        + bits[1] * over_operators(die_way * per_metre),
+        + crossing * over_operators(die_way * per_metre),
     )
 
 
 def _memory_energy(
     technology: Technology, pool: Pool, mapped: Mapped
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Energy of die-to-die links, controller, PHY and stacks [*batch,P,O] [J]."""
+    """Energy of die-to-die links, memory path, PHY and stacks [*batch,P,O] [J]."""
     package = pool.package
     die = compute_die(pool)
     zero = torch.zeros((), dtype=torch.float64)
     phy, stack, controller = zero, zero, zero
     scale = logic_energy_scale(technology, die)
+    path = technology.at("machine", "memory_path_energy", die.machine)
     for tier, gate in zip(package.memory, nearest_memory(package.memory), strict=True):
         phy = phy + gate * technology.at("memory", "energy_phy", tier.kind)
         stack = stack + gate * technology.at("memory", "energy_stack", tier.kind)
-        controller = controller + gate * scale * technology.at(
-            "memory", "energy_controller", tier.kind
-        )
+        own = technology.at("memory", "energy_controller", tier.kind)
+        controller = controller + gate * scale * (own + path)
     hosts = hosting(package)
     count = torch.where(hosts.io > 0, hosts.io, hosts.compute).clamp_min(1.0)
     # The share that is stored behind another die, and with io dies the way up to the cores.
@@ -201,7 +205,8 @@ def operator_energy(
     -----
     ``control`` is what instructions, operand collection, tags and crossbars of a machine class add
     to the energy of multiplying and moving data on the die: ``energy_control_factor - 1`` times
-    it, for multipliers, SRAM, wires and the memory controller alike.
+    it, for multipliers, SRAM and wires alike. ``memory_controller`` holds the controller and the
+    path of the class between it and the shared SRAM.
     """
     die = compute_die(pool)
     area = areas[compute_index(pool.package)]
@@ -210,7 +215,7 @@ def operator_energy(
     between, controller, phy, stack = _memory_energy(technology, pool, mapped)
     link = _link_energy(technology, pool, mapped)
     factor = technology.at("machine", "energy_control_factor", die.machine)
-    control = (mac + l1 + l2 + wire + controller) * over_operators(factor - 1.0)
+    control = (mac + l1 + l2 + wire) * over_operators(factor - 1.0)
     per_operation = technology.at("machine", "vector_energy", die.machine)
     vector = mapped.vector_operations * over_operators(
         per_operation * logic_energy_scale(technology, die)

@@ -60,9 +60,22 @@ def clocked_area(technology: Technology, die: Die, area: DieArea) -> Tensor:
 
 
 def clock_power(technology: Technology, die: Die, area: DieArea, clock: Tensor) -> Tensor:
-    """Power of the clock tree of one die ``[*batch]`` [W]."""
+    """Power of the clock tree of one die when nothing is gated ``[*batch]`` [W]."""
     energy = technology.constant("clock_tree_energy") * logic_energy_scale(technology, die)
     return energy * clocked_area(technology, die, area) * clock
+
+
+def core_activity(technology: Technology, mapped: Mapped, step_time: Tensor) -> Tensor:
+    """Share of the clock tree that toggles in each phase ``[*batch,P]`` [1].
+
+    Cores gate their clock while they wait; the rest of the tree runs on.
+    """
+    array = mapped.time[..., mapped.components.index("array")]
+    vector = mapped.time[..., mapped.components.index("vector")]
+    busy = (mapped.count * torch.maximum(array, vector)).sum(-1)
+    share = (busy / step_time.clamp_min(SHORTEST_STEP)).clamp_max(1.0)
+    idle = technology.constant("clock_gating_idle").unsqueeze(-1)
+    return idle + (1.0 - idle) * share
 
 
 def leakage_power(technology: Technology, die: Die, area: DieArea) -> Tensor:
@@ -142,12 +155,13 @@ def package_power(
     # Sums run over a contiguous last dimension, so that they are the same for every batch.
     executed = (energy.values * mapped.count.unsqueeze(-1)).transpose(-1, -2).contiguous()
     dynamic = executed.sum(-1) / step_time.clamp_min(SHORTEST_STEP).unsqueeze(-1)
+    activity = core_activity(technology, mapped, step_time)
     trees = [
-        clock_power(technology, die, area, clock)
+        clock_power(technology, die, area, clock).unsqueeze(-1) * activity
         for die, area, clock in zip(package.dies, areas, clocks, strict=True)
     ]
     counts = _stack([die.count.double() for die in package.dies])
-    clock = (_stack(trees) * counts).sum(-1)
+    clock = (_stack(trees) * counts.unsqueeze(-2)).sum(-1)
     idle_each = [technology.at("memory", "idle_power", tier.kind) for tier in package.memory]
     stacks = [tier.stacks.double() for tier in package.memory]
     memory_idle = torch.zeros((), dtype=torch.float64)
@@ -155,10 +169,11 @@ def package_power(
         memory_idle = memory_idle + each * number
     link_idle = link_idle_power(technology, pool)
     management = technology.constant("device_idle_power")
-    static = [value.unsqueeze(-1) for value in (clock, memory_idle, link_idle, management)]
-    values = torch.cat(
-        [dynamic, _stack([item.expand(dynamic.shape[:-1]) for item in static])], -1
+    static = _stack(
+        [clock, *(value.unsqueeze(-1) for value in (memory_idle, link_idle, management))]
     )
+    lead = torch.broadcast_shapes(dynamic.shape[:-1], static.shape[:-1])
+    values = torch.cat([part.expand(*lead, part.shape[-1]) for part in (dynamic, static)], -1)
 
     def heat(place: str, names: tuple[str, ...] | None = None) -> Tensor:
         chosen = [
@@ -176,7 +191,7 @@ def package_power(
     on_dies, on_cores = [], []
     for index, die in enumerate(package.dies):
         share = hosts.share(die.role).unsqueeze(-1)
-        power = interface * share + trees[index].unsqueeze(-1)
+        power = interface * share + trees[index]
         each = 1.0 / die.count.double().clamp_min(1.0).unsqueeze(-1)
         own = torch.zeros_like(compute)
         if index == main:

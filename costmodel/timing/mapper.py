@@ -103,9 +103,10 @@ def best_tiles(
             tables.block_rows,
             torch.zeros(()),
         )
-        held = [a + b for a, b in _memory_reads(widest, widest_res, blocks, on_chip, 0.0)]
-        least = torch.minimum(torch.minimum(held[0], held[1]), held[2])
-        fewest, block = least.min(-1)  # [*batch,P,G,T]
+        reads = _memory_reads(widest, widest_res, blocks, on_chip, 0.0)
+        saved = reads.saved()
+        most, block = torch.maximum(torch.maximum(saved[0], saved[1]), saved[2]).max(-1)
+        fewest = (reads.alone[0] + reads.alone[1]).squeeze(-1) - most  # [*batch,P,G,T]
         work = _core_work(wide, res, tile, 0.0)
         output = _output_bytes(wide, res, on_chip)
         memory = (fewest + output) * res.has_memory / res.memory_bandwidth
@@ -114,8 +115,7 @@ def best_tiles(
         time = torch.where(room > 0, time, NEVER * (1.0 + time))
         index = time.argmin(-1, keepdim=True)
         index_u = block.gather(-1, index)  # [*batch,P,G,1]
-        totals = torch.stack([_pick(item, index, index_u) for item in held], -1)
-        hold = totals.argmin(-1).double()
+        hold = torch.stack([_pick(item, index, index_u) for item in saved], -1).argmax(-1).double()
         chosen, index = index_u.squeeze(-1), index.squeeze(-1)
         return Tile(
             rows=tables.tile_rows[index],
@@ -131,9 +131,7 @@ def gemm_work(
 ) -> Work:
     """Times and bytes of GEMMs under given mappings, ``[*batch,P,G]``; gradients flow."""
     work = _core_work(product, resources, tile, relax)
-    activation, weight = _held(
-        _memory_reads(product, resources, tile, on_chip, relax), tile.hold
-    )
+    activation, weight = _memory_reads(product, resources, tile, on_chip, relax).held(tile.hold)
     output = _output_bytes(product, resources, on_chip)
     gate = resources.has_memory
     reads = (activation * gate, weight * gate, output * gate)
@@ -152,16 +150,6 @@ def gemm_work(
         l1_bytes=work.l1_bytes,
         footprint=work.footprint,
     )
-
-
-def _held(pairs: tuple[tuple[Tensor, Tensor], ...], hold: Tensor) -> tuple[Tensor, Tensor]:
-    """The pair of the panel that is held."""
-    stream, activation, weight = pairs
-    is_a, is_b = hold == HOLD_ACTIVATION, hold == HOLD_WEIGHT
-    first, second = (
-        torch.where(is_a, activation[i], torch.where(is_b, weight[i], stream[i])) for i in (0, 1)
-    )
-    return first, second
 
 
 def _pick(values: Tensor, tile: Tensor, block: Tensor) -> Tensor:
@@ -241,15 +229,48 @@ def _core_work(product: Product, resources: Resources, tile: Tile, relax: float)
     )
 
 
-def _memory_reads(
-    product: Product, resources: Resources, tile: Tile, on_chip: bool, relax: float
-) -> tuple[tuple[Tensor, Tensor], ...]:
+@dataclass(frozen=True)
+class _Blocks:
     """Bytes of activations and weights fetched from memory, for each panel that may be held.
 
-    Exact with edge tiles. A block is `block_rows` x `block_columns` tiles that run together.
-    Activations are fetched once for each block column and weights once for each block row,
-    unless the panel that the inner loop repeats stays in the shared SRAM. Without room every
-    core fetches for itself. Returns the pairs for STREAM, HOLD_ACTIVATION, HOLD_WEIGHT.
+    Entries of the tuples stand for STREAM, HOLD_ACTIVATION and HOLD_WEIGHT.
+    """
+
+    alone: tuple[Tensor, Tensor]  # every core fetches for itself [byte]
+    shared: tuple[tuple[Tensor, Tensor], ...]  # blocks share what they fetch [byte]
+    fits: tuple[Tensor, ...]  # 1 = the shared SRAM has room for it
+
+    def saved(self) -> list[Tensor]:
+        """Bytes saved against `alone` with each panel."""
+        alone = self.alone[0] + self.alone[1]
+        return [
+            fit * (alone - (a + b)) for (a, b), fit in zip(self.shared, self.fits, strict=True)
+        ]
+
+    def held(self, hold: Tensor) -> tuple[Tensor, Tensor]:
+        """Bytes with the panel that `hold` names."""
+        is_a, is_b = hold == HOLD_ACTIVATION, hold == HOLD_WEIGHT
+
+        def choose(items: tuple[Tensor, ...]) -> Tensor:
+            return torch.where(is_a, items[1], torch.where(is_b, items[2], items[0]))
+
+        fit = choose(self.fits)
+        first, second = (
+            fit * choose(tuple(pair[operand] for pair in self.shared))
+            + (1.0 - fit) * self.alone[operand]
+            for operand in (0, 1)
+        )
+        return first, second
+
+
+def _memory_reads(
+    product: Product, resources: Resources, tile: Tile, on_chip: bool, relax: float
+) -> _Blocks:
+    """Bytes fetched from memory, exact with edge tiles.
+
+    A block is `block_rows` x `block_columns` tiles that run together. Activations are fetched
+    once for each block column and weights once for each block row, unless the panel that the
+    inner loop repeats stays in the shared SRAM. Without room every core fetches for itself.
     """
     r = resources
     width = r.element_bytes
@@ -264,7 +285,6 @@ def _memory_reads(
     most_rows = torch.minimum(torch.floor(cores.detach()), down)
     step = 2.0 * _depth_step(r)
     room = TILE_SHARE * r.l2
-    alone_a, alone_b = size_a * across, size_b * down
 
     block_rows = torch.minimum(tile.block_rows, most_rows)
     side = relaxed.floor(cores / block_rows, relax)
@@ -273,13 +293,14 @@ def _memory_reads(
     repeated_b = size_b * relaxed.ceil_divide(down, block_rows, relax)
     panel_a = (block_rows * (rows * width)).detach()
     panel_b = (block_columns * (columns * width)).detach()
-    streams = step * (panel_a + panel_b) <= room
-    holds_a = product.depth * panel_a + step * panel_b <= room
-    holds_b = product.depth * panel_b + step * panel_a <= room
-    return (
-        (torch.where(streams, repeated_a, alone_a), torch.where(streams, repeated_b, alone_b)),
-        (torch.where(holds_a, size_a, alone_a), torch.where(holds_a, repeated_b, alone_b)),
-        (torch.where(holds_b, repeated_a, alone_a), torch.where(holds_b, size_b, alone_b)),
+    return _Blocks(
+        alone=(size_a * across, size_b * down),
+        shared=((repeated_a, repeated_b), (size_a, repeated_b), (repeated_a, size_b)),
+        fits=(
+            (step * (panel_a + panel_b) <= room).double(),
+            (product.depth * panel_a + step * panel_b <= room).double(),
+            (product.depth * panel_b + step * panel_a <= room).double(),
+        ),
     )
 
 

@@ -75,9 +75,9 @@ def package_blocks(
             float(technology.at("memory", "height", tier.kind)),
         )
         for tier in package.memory
-        if float(technology.at("memory", "on_interposer", tier.kind)) > 0
+        if float(technology.at("memory", "stacked", tier.kind)) > 0
     ]
-    stacked = float(technology.at("package", "stacked", package.kind)) > 0
+    stacked = float(technology.at("package", "stacked_dies", package.kind)) > 0
     return arrange(dies, stacks, stacked, float(plan.interposer_area))
 
 

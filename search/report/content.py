@@ -120,7 +120,8 @@ class Evidence:
 class Best:
     """One of the designs put forward."""
 
-    label: str  # "knee", "lowest cost_per_mtoken"
+    mark: str  # a letter for figures and headings of tables
+    label: str  # what it was picked for, e.g. "knee"
     key: str
     summary: str  # in words
     metrics: dict[str, float]

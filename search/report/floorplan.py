@@ -21,6 +21,8 @@ COLOURS = {
     "link_phy": VERMILION,
     "die_to_die": VERMILION,
 }
+UNNAMED = ("interposer", "compute", "io")
+"""Blocks under others: their name would show through the gaps."""
 WIDTH_PX = 560
 MARGIN_PX = 30
 NAMED_PX = 46
@@ -73,7 +75,8 @@ def draw_floorplan(blocks: Sequence[Block], title: str = "Package, to scale") ->
             "centre": round(MARGIN_PX + (top - block.y - block.height / 2) * scale, 2),
             "colour": COLOURS.get(block.kind, GREY),
             "label": block.label,
-            "named": block.width * scale > NAMED_PX and block.height * scale > 14,
+            "named": block.kind not in UNNAMED
+            and block.width * scale > NAMED_PX and block.height * scale > 14,
             "size": f"{block.width * 1e3:.1f} x {block.height * 1e3:.1f} mm",
         }
         for block in blocks

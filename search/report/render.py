@@ -15,7 +15,18 @@ from search.report.content import Measure, ReportData, Rival
 from search.report.floorplan import draw_floorplan
 from search.report.plots import plot_bars, plot_convergence, plot_coordinates, plot_pareto
 
-CONFIG = {"displaylogo": False, "responsive": True, "plotlyServerURL": "", "showTips": False}
+CONFIG = {
+    "displaylogo": False,
+    "responsive": True,
+    "plotlyServerURL": "",
+    "showTips": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+}
+COMPARED = (
+    "ttft", "tpot", "throughput_per_package", "unit_cost", "unit_price", "tco_per_hour",
+    "package_power_peak", "wall_power", "junction_temperature", "die_area", "memory_bandwidth",
+    "packages",
+)  # fmt: skip
 
 
 def render_report(data: ReportData, labels: Mapping[str, Sequence[str]] | None = None) -> str:
@@ -50,8 +61,9 @@ def render_report(data: ReportData, labels: Mapping[str, Sequence[str]] | None =
         data=data,
         figures=figures,
         columns=_columns(data),
+        rows=_rows(data),
         rival_groups=_groups(data.rivals),
-        drawings=[draw_floorplan(best.blocks, f"Package of {best.label}") for best in data.best],
+        drawings=[draw_floorplan(best.blocks, f"Package of design {best.mark}") for best in data.best],
         # Trusted text of installed packages: it must not be escaped.
         plotly=Markup(get_plotlyjs()),
         style=Markup(_read_style(environment)),
@@ -98,11 +110,17 @@ def _html(figure: graph_objects.Figure, name: str) -> Markup:
 
 
 def _columns(data: ReportData) -> list[Measure]:
-    """Metrics shown in tables: objectives first, then those that any design or rival carries."""
-    carried = {name for best in data.best for name in best.metrics}
-    carried |= {name for rival in data.rivals for name in rival.metrics}
+    """Columns of the rivals' table: the objectives, then what a buyer looks at."""
     lead = {measure.name for measure in data.objectives}
-    rest = [data.measures[name] for name in data.measures if name in carried - lead]
+    rest = [data.measures[name] for name in COMPARED if name in data.measures]
+    return [*data.objectives, *(measure for measure in rest if measure.name not in lead)]
+
+
+def _rows(data: ReportData) -> list[Measure]:
+    """Metrics of the best designs: the objectives first, then every other."""
+    carried = {name for best in data.best for name in best.metrics}
+    lead = {measure.name for measure in data.objectives}
+    rest = (data.measures[name] for name in data.measures if name in carried - lead)
     return [*data.objectives, *rest]
 
 

@@ -104,14 +104,14 @@ SMALL = {
     "tpe": {"batch": 8, "startup": 16},
     "nsga2": {"batch": 16},
     "nsga3": {"batch": 16},
-    "gp": {"batch": 2, "startup": 6},
+    "gp": {"batch": 2, "startup": 4},
     "cma_es": {"batch": 8},
 }
 
 
 def proposer(name: str, of: Problem) -> Proposer:
     if name == "phases":
-        order = (("quasi_random", 64), ("coordinate_descent", 192), ("gradient", 0))
+        order = (("quasi_random", 64), ("coordinate_descent", 768), ("gradient", 0))
         parts = tuple(Phase(proposer(sampler, of), count) for sampler, count in order)
         return Phases(of, parts)
     sampler = SAMPLERS[name]

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from search.display import scale_of
 from search.report.content import Array, Measure, Progress
-from search.report.plots.style import FONT, PALETTE, axis_title
+from search.report.plots.style import PALETTE, TEMPLATE, axis_title
 
 
 def plot_convergence(progress: Progress, objectives: Sequence[Measure]) -> graph_objects.Figure:
@@ -36,7 +36,11 @@ def plot_convergence(progress: Progress, objectives: Sequence[Measure]) -> graph
     if progress.hypervolume.size and np.isfinite(progress.hypervolume).any():
         rows.append(("hypervolume, share of the last", progress.hypervolume))
     figure = make_subplots(
-        rows=max(1, len(rows)), cols=2, shared_yaxes=True, horizontal_spacing=0.04
+        rows=max(1, len(rows)),
+        cols=2,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        subplot_titles=[text for title, _ in rows for text in (title, "")],
     )
     for row, (title, values) in enumerate(rows, start=1):
         for column, steps in enumerate((progress.evaluations, progress.seconds), start=1):
@@ -51,13 +55,11 @@ def plot_convergence(progress: Progress, objectives: Sequence[Measure]) -> graph
                 row=row,
                 col=column,
             )
-        figure.update_yaxes(title=title, row=row, col=1)
     figure.update_xaxes(title="designs evaluated", row=len(rows), col=1)
     figure.update_xaxes(title="time [s]", row=len(rows), col=2)
     figure.update_layout(
-        template="plotly_white",
-        font={"family": FONT, "size": 13},
+        template=TEMPLATE,
         height=90 + 250 * max(1, len(rows)),
-        margin={"l": 90, "r": 20, "t": 20, "b": 60},
+        margin={"l": 60, "r": 20, "t": 40, "b": 60},
     )
     return figure

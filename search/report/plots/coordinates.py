@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from plotly import graph_objects
 
-from search.display import number, scale_of
+from search.display import number, scale_of, words
 from search.report.content import Array, Cloud, Measure
 from search.report.plots.style import blank_figure
 
@@ -63,14 +63,14 @@ def plot_coordinates(
         dimensions=dimensions,
         labelangle=-30,
     )
-    figure.update_layout(margin={"l": 60, "r": 30, "t": 130, "b": 30})
+    figure.update_layout(margin={"l": 60, "r": 60, "t": 140, "b": 30})
     return figure
 
 
 def _dimension(measure: Measure, values: Array, names: Sequence[str] | None) -> dict[str, Any]:
     scale = scale_of(measure.unit)
     shown = scale.apply(values)
-    axis: dict[str, Any] = {"label": f"{measure.title}{scale.suffix}", "values": shown}
+    axis: dict[str, Any] = {"label": f"{words(measure.name)}{scale.suffix}", "values": shown}
     ticks = np.unique(shown)
     if names is not None:
         axis["tickvals"] = list(range(len(names)))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from plotly import graph_objects
 
 from search.display import scale_of
-from search.report.content import Best, Cloud, Flags, Measure, Rival
+from search.report.content import Array, Best, Cloud, Flags, Measure, Rival
 from search.report.plots.style import BLACK, BLUE, GREY, SKY, VERMILION, axis_title, blank_figure
-
-SYMBOLS = {("optimal", False): "square", ("shipped", False): "square-open"}
 
 
 def plot_pareto(
@@ -62,8 +60,13 @@ def plot_pareto(
         )
     _mark_best(figure, best, across, upward)
     _mark_rivals(figure, rivals, across, upward)
-    figure.update_xaxes(title=axis_title(across), type="log")
-    figure.update_yaxes(title=axis_title(upward), type="log")
+    for measure, scale, update in zip(
+        (across, upward), scales, (figure.update_xaxes, figure.update_yaxes), strict=True
+    ):
+        feasible = cloud.columns[measure.name][cloud.feasible]
+        seen = feasible if feasible.size else cloud.columns[measure.name]
+        marked = (item.metrics.get(measure.name, np.nan) for item in (*best, *rivals))
+        update(title=axis_title(measure), type="log", range=_frame(seen, marked, scale.factor))
     return figure
 
 
@@ -78,8 +81,8 @@ def _mark_best(
         y=[scale_of(upward.unit).apply(item.metrics[upward.name]) for item in shown],
         mode="markers+text",
         marker={"symbol": "star", "size": 15, "color": VERMILION, "line": {"width": 1}},
-        text=[item.label for item in shown],
-        textposition="top center",
+        text=[item.mark for item in shown],
+        textposition="top right",
         hovertext=[f"{item.label}: {item.key}" for item in shown],
         hoverinfo="x+y+text",
         name="put forward",
@@ -93,24 +96,38 @@ def _mark_rivals(
         shown = [
             rival
             for rival in rivals
-            if rival.mapping == mapping
-            and not rival.ours
-            and np.isfinite([rival.metrics.get(m.name, np.nan) for m in (across, upward)]).all()
+            if rival.mapping == mapping and not rival.ours and _finite(rival, across, upward)
         ]
         if not shown:
             continue
+        filled = mapping == "optimal"
         figure.add_scatter(
             x=[scale_of(across.unit).apply(rival.metrics[across.name]) for rival in shown],
             y=[scale_of(upward.unit).apply(rival.metrics[upward.name]) for rival in shown],
-            mode="markers+text",
-            marker={"symbol": SYMBOLS.get((mapping, False), "square"), "size": 10, "color": BLACK},
-            text=[rival.title + (" *" if rival.broken else "") for rival in shown],
-            textposition="bottom center",
+            mode="markers+text" if filled else "markers",
+            marker={"symbol": "square" if filled else "square-open", "size": 10, "color": BLACK},
+            text=[rival.name + (" *" if rival.broken else "") for rival in shown],
+            textposition="middle right",
             textfont={"size": 11},
             hovertext=[_describe(rival) for rival in shown],
             hoverinfo="x+y+text",
             name=f"rivals, mapping {mapping} (* misses a limit)",
         )
+
+
+def _frame(values: Array, others: Iterable[float], factor: float) -> list[float]:
+    """Range of a logarithmic axis that holds what matters, with a margin."""
+    points = np.concatenate([values, np.fromiter(others, dtype=float)]) * factor
+    points = points[np.isfinite(points) & (points > 0)]
+    if not points.size:
+        return [0.0, 1.0]
+    low, high = np.log10(points.min()), np.log10(points.max())
+    margin = 0.08 * max(high - low, 0.1)
+    return [low - margin, high + margin]
+
+
+def _finite(rival: Rival, *measures: Measure) -> bool:
+    return all(np.isfinite(rival.metrics.get(measure.name, np.nan)) for measure in measures)
 
 
 def _describe(rival: Rival) -> str:

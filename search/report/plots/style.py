@@ -18,14 +18,33 @@ GREY = "#B8B8B8"
 HATCHES = ("", "/", ".", "x", "-", "|", "+", "\\")
 """Patterns: colours repeat after eight parts, the pattern then tells them apart."""
 
+GRID = "#E3E3E3"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_AXIS = {"gridcolor": GRID, "linecolor": GREY, "zerolinecolor": GREY, "automargin": True}
+TEMPLATE = graph_objects.layout.Template(
+    layout={
+        "colorway": PALETTE,
+        "font": {"family": FONT, "size": 13},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+    }
+)
+"""A few lines in every figure, instead of the kilobytes of plotly's own templates."""
 
 
 def paint(position: int) -> dict[str, Any]:
     """Colour and pattern of the n-th part of a stack."""
     turn, place = divmod(position, len(PALETTE))
-    shape = HATCHES[turn % len(HATCHES)]
-    return {"color": PALETTE[place], "pattern": {"shape": shape, "fgcolor": "white", "size": 5}}
+    pattern = {
+        "shape": HATCHES[turn % len(HATCHES)],
+        "fillmode": "overlay",
+        "fgcolor": "white",
+        "size": 6,
+        "solidity": 0.35,
+    }
+    return {"color": PALETTE[place], "pattern": pattern}
 
 
 def axis_title(measure: Measure) -> str:
@@ -38,8 +57,7 @@ def blank_figure(height: int = 420) -> graph_objects.Figure:
     """Empty figure in the report's style."""
     figure = graph_objects.Figure()
     figure.update_layout(
-        template="plotly_white",
-        font={"family": FONT, "size": 13},
+        template=TEMPLATE,
         height=height,
         margin={"l": 70, "r": 20, "t": 40, "b": 60},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0},

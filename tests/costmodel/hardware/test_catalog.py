@@ -161,7 +161,7 @@ H100 = (DATA / "chips" / "h100.yaml").read_text(encoding="utf-8")
     ("old", "new", "words"),
     [
         ("l2_MiB:", "l2_MB:", "unknown key 'l2_MB'; did you mean l2_MiB?"),
-        ("node: n4p", "node: n4q", "unknown node 'n4q'; did you mean n4p"),
+        ("node: n4", "node: n4q", "unknown node 'n4q'; did you mean n4"),
         ("cooling: air", "cooling: water", "unknown cooling 'water'; expected one of air"),
         ("cores_enabled: {value: 132,", "cores_enabled: {value: 150,", "at most cores_built = 144"),
         ("stacks: {value: 5,", "stacks: {value: 5.5,", "found 5.5; expected an integer"),

@@ -44,9 +44,10 @@ def cloud(designs: int = 400) -> Cloud:
     return Cloud(columns, feasible, front, tuple(f"design-{n}" for n in range(designs)))
 
 
-def best(label: str) -> Best:
+def best(label: str, mark: str = "A") -> Best:
     """A design with every part filled."""
     return Best(
+        mark=mark,
         label=label,
         key="0123abcd",
         summary="Two compute dies in N3P with eight stacks.",
@@ -82,7 +83,7 @@ def report_data(title: str = "Synthetic study") -> ReportData:
         measures={measure.name: measure for measure in (COST, EFFICIENCY, POWER)},
         variables=(STACKS, NODE),
         cloud=cloud(),
-        best=(best("knee"), best("lowest cost")),
+        best=(best("knee"), best("lowest cost", "B")),
         rivals=(
             Rival("h100", "H100", "optimal", "market", {"cost": 0.6, "tokens_per_joule": 0.7},
                   "TP 8, batch 64, bf16"),
