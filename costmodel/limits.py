@@ -34,14 +34,16 @@ class Limits:
     ttft: float | None = None  # [s]
     tpot: float | None = None  # [s]
     unit_cost: float | None = None  # [USD]
+    ignored: tuple[str, ...] = ()  # violations that are not counted, validity included
 
     def without(self, name: str) -> Limits:
-        """The same limits with one removed."""
-        default = 1e9 if name == "memory_capacity" else None
-        return dataclasses.replace(self, **{name: default})
+        """The same limits with one removed, be it a limit or a rule of validity."""
+        return dataclasses.replace(self, ignored=(*self.ignored, name))
 
 
-LIMIT_NAMES = tuple(field.name for field in dataclasses.fields(Limits))
+LIMIT_NAMES = tuple(
+    field.name for field in dataclasses.fields(Limits) if field.name != "ignored"
+)
 
 
 def package_power_limit(limits: Limits, technology: Technology, cooling: Tensor) -> Tensor | None:

@@ -154,7 +154,11 @@ def _violations(
         limit = getattr(limits, name)
         if limit is not None:
             named[name] = violation(values[name], limit)
-    return {name: finite_or_infinite(value) for name, value in named.items()}
+    return {
+        name: finite_or_infinite(value)
+        for name, value in named.items()
+        if name not in limits.ignored
+    }
 
 
 def _pool_violations(

@@ -1,0 +1,1 @@
+"""The search: experiments, studies, samplers, results, reports and the command line."""

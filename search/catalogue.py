@@ -11,6 +11,9 @@ from costmodel.hardware.system_reading import Fact
 from costmodel.numerics.units import from_si
 from search.display import number
 
+MOST_NAMES = 30
+"""Longer tables are listed by their length."""
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -113,11 +116,13 @@ def _technology() -> Listing:
     from costmodel.hardware.loading import load_technology
 
     technology = load_technology()
-    rows = tuple(
-        (name, table.title, ", ".join(table.rows) if len(table.rows) < 30 else f"{len(table.rows)} values")
-        for name, table in technology.tables.items()
-    )  # fmt: skip
-    return Listing("technology", ("table", "title", "rows"), rows)
+    rows = []
+    for name, table in technology.tables.items():
+        many = len(table.rows) > MOST_NAMES
+        rows.append(
+            (name, table.title, f"{len(table.rows)} values" if many else ", ".join(table.rows))
+        )
+    return Listing("technology", ("table", "title", "rows"), tuple(rows))
 
 
 def _technology_table(name: str) -> Listing:

@@ -34,7 +34,7 @@ class Terminal:
         plain = not colour or bool(os.environ.get("NO_COLOR"))
         width = None if sys.stdout.isatty() else PLAIN_WIDTH
         self._out = Console(no_color=plain, highlight=False, width=width)
-        self._talk = Console(stderr=True, no_color=plain, highlight=False)
+        self.talk = Console(stderr=True, no_color=plain, highlight=False)
 
     @property
     def quiet(self) -> bool:
@@ -52,11 +52,11 @@ class Terminal:
     def say(self, text: str, detail: bool = False) -> None:
         """Say a line to the person; `detail` lines only with ``-v``."""
         if self.verbosity >= (1 if detail else 0):
-            self._talk.print(text, markup=False, soft_wrap=True)
+            self.talk.print(text, markup=False, soft_wrap=True)
 
     def fail(self, text: str) -> None:
         """Say what went wrong, whatever the verbosity."""
-        self._talk.print(text, markup=False, soft_wrap=True, style="bold")
+        self.talk.print(text, markup=False, soft_wrap=True, style="bold")
 
 
 def plain(value: Any) -> Any:

@@ -24,7 +24,7 @@ from costmodel.hardware.system import Designs, Pool
 from costmodel.hardware.technology import Technology
 from costmodel.limits import Limits
 from costmodel.metrics import METRICS, Metrics
-from costmodel.timing.resources import compute_die
+from costmodel.timing.resources import compute_die, format_rate
 from costmodel.timing.tables import build_tables
 from costmodel.workload.loading import load_workload
 from search.breakdown import bars_of
@@ -35,7 +35,6 @@ MAPPINGS = ("optimal", "shipped")
 MONEY = ("manufacturing", "market")
 FORMATS = ("fp8", "int8", "bf16")
 """In this order a machine takes the narrowest format that it supports."""
-NONE = torch.zeros(())
 
 
 @dataclass(frozen=True)
@@ -141,11 +140,20 @@ def answer(
     technology : Technology, optional
         The shipped one by default.
     **plan
-        Changes of the deployment: ``format``, ``tensor_parallel``, ``pipeline_parallel``, ``batch``.
+        Changes of the deployment: fields of `Deployment`, the format by name.
     """
     technology = technology or load_technology()
     workload = load_workload(model, scenario)
     designs = deploy(machine.designs, technology, plan)
+    runs = supported_formats(designs, technology)
+    for pool in designs.pools:
+        width = technology.names("format")[int(pool.deployment.format)]
+        if width not in runs:
+            raise ConfigError(
+                f"{machine.name} does not run {width}",
+                expected="one of " + ", ".join(runs),
+                next_step=f"add --format {supported_format(designs, technology)}",
+            )
     notes = list(machine.notes)
     if mapping is not None:
         designs = with_mapping(designs, technology, mapping)
@@ -156,7 +164,7 @@ def answer(
     with torch.no_grad():
         metrics = evaluate(designs, workload, technology, build_tables(), limits=limits)
     return Answer(
-        machine=machine.title,
+        machine=f"{machine.name} ({machine.title})",
         workload=f"{workload.model.name}: {workload.scenario.title}",
         plan=describe_plan(designs, technology),
         mapping=mapping or describe_software(designs, technology),
@@ -222,18 +230,29 @@ def with_price(designs: Designs, price: float) -> Designs:
     return Designs(tuple(pools))
 
 
+def supported_formats(designs: Designs, technology: Technology) -> tuple[str, ...]:
+    """Formats that the compute dies of every pool run, in the order of the table."""
+    return tuple(
+        name
+        for row, name in enumerate(technology.names("format"))
+        if all(
+            bool((format_rate(technology, compute_die(pool), torch.tensor(row)) > 0).all())
+            for pool in designs.pools
+        )
+    )
+
+
 def supported_format(designs: Designs, technology: Technology, preferred: str = "") -> str:
-    """The preferred format, or the first of `FORMATS`, that every pool's compute dies run.
+    """The preferred format if the machine runs it, else the first of `FORMATS` that it runs.
 
     Raises
     ------
     ConfigError
         When there is none.
     """
+    runs = supported_formats(designs, technology)
     for name in (preferred, *FORMATS):
-        if name in technology.names("format") and all(
-            bool((getattr(compute_die(pool), f"rate_{name}", NONE) > 0).all()) for pool in designs.pools
-        ):
+        if name in runs:
             return name
     raise ConfigError("no format that the machine runs", expected="one of " + ", ".join(FORMATS))
 

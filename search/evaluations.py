@@ -87,9 +87,7 @@ def restore(problem: Problem, table: pa.Table) -> None:
     if missing:
         raise StudyError(f"evaluations have no column {missing[0]}", expected="those of this study")
     archive: Archive = problem.archive
-    x, inside = problem.space.encode(
-        {name: to_numpy(table, name) for name in problem.space.names}
-    )
+    x, inside = problem.space.encode({name: to_numpy(table, name) for name in problem.space.names})
     if not inside.all():
         raise StudyError("evaluations hold designs outside the space of experiment.yaml")
     archive.append(

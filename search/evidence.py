@@ -2,8 +2,8 @@
 
 Two answers for each design put forward. *Elasticities*: by how many per cent a metric moves when
 one number of the technology tables moves by one per cent, all of them from one backward pass; the
-share carried by numbers of kind ``assumed`` is the share that rests on assumptions. *Extrapolation*:
-how many doublings the design lies outside what the known chips span.
+share carried by numbers of kind ``assumed`` is the share that rests on assumptions.
+*Extrapolation*: how many doublings the design lies outside what the known chips span.
 """
 
 from __future__ import annotations

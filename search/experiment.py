@@ -12,8 +12,15 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, create_model
-from pydantic import field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
@@ -49,7 +56,9 @@ class Choices(Part):
     def _distinct(cls, values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
         twice = [value for index, value in enumerate(values) if value in values[:index]]
         if twice:
-            raise PydanticCustomError("twice", "different values; {value} is there twice", {"value": twice[0]})
+            raise PydanticCustomError(
+                "twice", "different values; {value} is there twice", {"value": twice[0]}
+            )
         return values
 
     @classmethod
@@ -89,7 +98,9 @@ class Numbers(Part):
     @model_validator(mode="after")
     def _consistent(self) -> Numbers:
         if (self.values is None) == (self.range is None):
-            raise PydanticCustomError("shape", "a value, a list, or a mapping with range: [low, high]")
+            raise PydanticCustomError(
+                "shape", "a value, a list, or a mapping with range: [low, high]"
+            )
         if self.values is not None:
             if not self.values:
                 raise PydanticCustomError("empty", "at least one value")
@@ -101,7 +112,8 @@ class Numbers(Part):
             low, high = self.range
             if low >= high:
                 raise PydanticCustomError(
-                    "upside_down", "range: [low, high] with low below high, so [{high}, {low}]",
+                    "upside_down",
+                    "range: [low, high] with low below high, so [{high}, {low}]",
                     {"low": low, "high": high},
                 )
             if self.step and (self.levels or self.log):
@@ -153,20 +165,20 @@ Positive = Annotated[float, Field(gt=0)]
 class LimitsFile(Part):
     """Largest allowed values; what is missing is not limited."""
 
-    package_power_W: Positive | dict[str, Positive] | None = Field(  # noqa: N815
+    package_power_W: Positive | dict[str, Positive] | None = Field(
         default=None, description="hottest phase; one number, or one for each way of cooling"
     )
-    rack_power_kW: Positive | None = None  # noqa: N815
-    junction_temperature_C: float | None = None  # noqa: N815
-    memory_temperature_C: float | None = None  # noqa: N815
+    rack_power_kW: Positive | None = None
+    junction_temperature_C: float | None = None
+    memory_temperature_C: float | None = None
     die_area_mm2: Positive | None = None
     memory_capacity_percent: Positive | None = Field(
         default=None, le=100, description="share of the memory in use"
     )
-    current_density_Apmm2: Positive | None = None  # noqa: N815
+    current_density_Apmm2: Positive | None = None
     ttft_ms: Positive | None = None
     tpot_ms: Positive | None = None
-    unit_cost_USD: Positive | None = None  # noqa: N815
+    unit_cost_USD: Positive | None = None
 
 
 class Objective(Part):
@@ -204,7 +216,10 @@ class SamplerFile(Part):
     @model_validator(mode="after")
     def _one_or_phases(self) -> SamplerFile:
         if (self.name is None) == (not self.phases) or (self.phases and self.options):
-            raise PydanticCustomError("shape", "either name (and options), or phases")
+            raise PydanticCustomError(
+                "shape",
+                "either name (and options), or phases; -S 'sampler={name: ...}' replaces both",
+            )
         return self
 
 
@@ -228,7 +243,7 @@ class Experiment(Part):
     seed: int = Field(default=0, ge=0, lt=2**31)
     mapping_mode: Literal["optimal", "shipped"] = "optimal"
     money: Literal["manufacturing", "market"] = "manufacturing"
-    space: SpaceFile  # type: ignore[valid-type]
+    space: SpaceFile
     limits: LimitsFile = LimitsFile()
     objectives: tuple[Objective, ...] = Field(min_length=1, max_length=6)
     sampler: SamplerFile

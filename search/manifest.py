@@ -73,7 +73,9 @@ def machine() -> dict[str, str]:
     }
 
 
-def create(name: str, seed: int, identity: dict[str, str], budget: dict[str, Any]) -> dict[str, Any]:
+def create(
+    name: str, seed: int, identity: dict[str, str], budget: dict[str, Any]
+) -> dict[str, Any]:
     """The manifest of a new study."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -144,6 +146,13 @@ def compare(manifest: dict[str, Any], identity: dict[str, str], folder: Path) ->
     """
     stored = manifest["fingerprints"]
     changed = [kind for kind in identity if stored.get(kind) != identity[kind]]
+    if "experiment" in changed:
+        raise StudyError(
+            f"{folder}: experiment.yaml or one of its files changed since the study began",
+            expected="the experiment that began it; only -S budget.* may change",
+            next_step=f"begin a new study from its designs: `scoville run {folder}/experiment.yaml "
+            f"--name ... --warm-start {folder}`",
+        )
     if {"code", "data"} & set(changed):
         what = " and ".join(
             {"code": "the cost model", "data": "its data", "sampler": "the samplers"}[kind]

@@ -178,6 +178,12 @@ class Problem:
         """Objectives ``[B,M]`` as the user reads them: the inverse of `objectives`."""
         return objectives * self._signs
 
+    def judged(self) -> tuple[np.ndarray, np.ndarray]:
+        """Objectives ``[N,M]`` of all known designs, minimised, and which are feasible ``[N]``."""
+        objectives = self.objectives(torch.from_numpy(self.archive["metrics"]))
+        feasible: np.ndarray = np.all(self.archive["violations"] <= 0, axis=1)
+        return objectives.numpy(), feasible
+
     def evaluate(self, x: Tensor) -> Evaluation:
         """Judge designs ``[B,V]``; each distinct one goes through the model once in a study.
 
@@ -282,7 +288,9 @@ class Problem:
                 pull, push = weights(goal.detach(), outcome.violations.detach(), rows)
             total = (goal * pull).sum() + (finite * push).sum()
             (slope,) = torch.autograd.grad(total, logs)
-            slopes[rows] = torch.where(mask & torch.isfinite(slope), slope, torch.zeros(()).double())
+            slopes[rows] = torch.where(
+                mask & torch.isfinite(slope), slope, torch.zeros(()).double()
+            )
             objectives[rows] = goal.detach()
             violations[rows] = outcome.violations.detach()
             metrics[rows] = outcome.metrics.detach()

@@ -51,5 +51,7 @@ def known_features(workload: Workload) -> tuple[dict[str, float], ...]:
         width = supported_format(chip.designs, technology)
         designs = deploy(chip.designs, technology, {"format": width})
         with torch.no_grad():
-            found.append(features(designs, evaluate(designs, workload, technology, tables), technology))
+            found.append(
+                features(designs, evaluate(designs, workload, technology, tables), technology)
+            )
     return tuple(found)

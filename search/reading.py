@@ -30,10 +30,11 @@ class Source:
 
     def fail(self, keys: KeyPath, found: str, **parts: Any) -> NoReturn:
         """Raise a `ConfigError` about one key, at its line or at the override that set it."""
-        for length in range(len(keys), 0, -1):
-            if keys[:length] in self.overrides:
-                text = OVERRIDE.format(text=self.overrides[keys[:length]])
-                raise ConfigError(found, file=text, key=_dotted(keys), **parts)
+        for path, text in self.overrides.items():
+            shared = min(len(path), len(keys))
+            if shared and path[:shared] == keys[:shared]:
+                file = OVERRIDE.format(text=text)
+                raise ConfigError(found, file=file, key=_dotted(keys), **parts)
         raise ConfigError(
             found,
             file=self.document.path,
@@ -120,12 +121,14 @@ def _override(data: dict[str, Any], text: str) -> KeyPath:
     key, separator, written = text.partition("=")
     file = OVERRIDE.format(text=text)
     if not separator or not key:
-        raise ConfigError("no key=value", expected="for example budget.evaluations=50000", file=file)
+        raise ConfigError(
+            "no key=value", expected="for example budget.evaluations=50000", file=file
+        )
     try:
-        value = YAML(typ="safe", pure=True).load(written) if written else ""
+        value: Any = YAML(typ="safe", pure=True).load(written) if written else ""
     except YAMLError as error:
         raise ConfigError(f"{written!r} is not a YAML value", file=file) from error
-    keys: list[str | int] = []
+    keys: list[Any] = []
     target: Any = data
     *parents, last = key.split(".")
     for part in parents:
@@ -136,9 +139,8 @@ def _override(data: dict[str, Any], text: str) -> KeyPath:
         keys.append(step)
     step = _step(target, last, text)
     if written.startswith("+") and not (isinstance(target, dict) and step not in target):
-        old = target[step] if isinstance(target, list) else target.get(step)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not isinstance(old, int | float) or isinstance(old, bool):
+        old: Any = target[step]
+        if not _is_number(value) or not _is_number(old):
             raise ConfigError(
                 f"cannot add {written!r} to {old!r}", expected="+N on a number", file=file, key=key
             )
@@ -147,7 +149,11 @@ def _override(data: dict[str, Any], text: str) -> KeyPath:
     return (*keys, step)
 
 
-def _step(target: Any, part: str, text: str) -> str | int:
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _step(target: Any, part: str, text: str) -> Any:
     """A key of a mapping, or a valid index of a list."""
     if isinstance(target, dict):
         return part
@@ -165,21 +171,24 @@ def _step(target: Any, part: str, text: str) -> str | int:
 
 
 def _explain(source: Source, data: Any, problem: ValidationError) -> NoReturn:
-    """The first mistake, in the house's order of parts; of alternatives the one that got furthest."""
+    """The first mistake, in the house's order of parts; of alternatives the furthest one."""
     errors = problem.errors()
+    # A misspelt key is why another one is missing: it comes first.
+    errors.sort(key=lambda error: error["type"] != "extra_forbidden")
     begin = errors[0]["loc"][:2]
     first = max(
         (error for error in errors if error["loc"][:2] == begin),
         key=lambda error: len(_existing(data, error["loc"])),
     )
-    last = first["loc"][-1]
+    last = first["loc"][-1] if first["loc"] else ""
     keys = _existing(data, first["loc"])
     if first["type"] == "extra_forbidden":
         models = _models_at(Experiment, keys[:-1])
         _unknown_key(source, keys, sorted({n for model in models for n in model.model_fields}))
     if first["type"] == "missing":
         source.fail(keys, f"no key {last!r}", expected=f"{last}: ... here")
-    source.fail(keys, f"found {_short(_value_at(data, keys))}", expected=_sentence(first["msg"]))
+    found = f"found {_short(_value_at(data, keys))}" if keys else "keys that do not go together"
+    source.fail(keys, found, expected=_sentence(first["msg"]))
 
 
 def _existing(data: Any, location: Iterable[str | int]) -> KeyPath:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import torch
+from torch import Tensor
 
 from costmodel.evaluate import evaluate
 from costmodel.hardware.catalog import load_chip
@@ -15,7 +16,12 @@ from costmodel.workload.loading import load_workload
 from search.evaluation import deploy
 
 CHIP, MODEL, SCENARIO = "h100", "llama-3.1-70b", "prefill-2048-decode-4096"
-PLAN = {"format": "bf16", "tensor_parallel": 8, "pipeline_parallel": 1, "batch": 32}
+PLAN: dict[str, int | str | Tensor | None] = {
+    "format": "bf16",
+    "tensor_parallel": 8,
+    "pipeline_parallel": 1,
+    "batch": 32,
+}
 BATCH = 7
 
 
@@ -43,7 +49,7 @@ def reference_check() -> tuple[bool, str]:
     """
     technology = load_technology()
     workload, tables = load_workload(MODEL, SCENARIO), build_tables()
-    one = deploy(load_chip(CHIP, technology).designs, technology, dict(PLAN))
+    one = deploy(load_chip(CHIP, technology).designs, technology, PLAN)
     many = map_leaves(one, lambda leaf: leaf.expand(BATCH).clone())
     with torch.no_grad():
         start = time.perf_counter()

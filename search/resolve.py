@@ -1,4 +1,4 @@
-"""From an experiment to a problem and a sampler: names looked up, units converted, rules checked."""
+"""From an experiment to a problem and a sampler: names looked up, units converted."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ def build_space(loaded: Loaded, technology: Technology, template: Designs) -> Sp
         given = [knob.name for knob in KNOBS if getattr(part, knob.name) is not None]
         pools = [pool for pool in template.pools if not role or pool.role == role]
         if not pools:
-            loaded.source.fail(at, f"the template has no {role} pool", expected="one with that role")
+            loaded.source.fail(
+                at, f"the template has no {role} pool", expected="one with that role"
+            )
         for side in ("array_rows", "array_columns"):
             if "array" in given and side in given:
                 loaded.source.fail((*at, side), f"{side} beside array", expected="one of them")
@@ -189,23 +191,23 @@ def _choice(
     given: Choices,
     technology: Technology,
 ) -> Variable:
-    rows = []
+    rows: list[int] = []
     for index, value in enumerate(given.values):
         try:
             row = technology.row(knob.table, str(value))
         except ScovilleError as error:
             loaded.source.repeat((*at, index), error)
         if row in rows:
-            loaded.source.fail((*at, index), f"{value} is another name of {given.values[rows.index(row)]}")
+            loaded.source.fail(
+                (*at, index), f"{value} is another name of {given.values[rows.index(row)]}"
+            )
         rows.append(row)
     levels = tuple(str(value) for value in given.values)
     low, high = float(min(rows)), float(max(rows))
     return Variable(name, levels, tuple(map(float, rows)), low, high, ordered=False)
 
 
-def _levels(
-    loaded: Loaded, at: tuple[str, ...], knob: Knob, given: Numbers
-) -> list[float] | None:
+def _levels(loaded: Loaded, at: tuple[str, ...], knob: Knob, given: Numbers) -> list[float] | None:
     """Levels of a variable in ascending order; None for a continuous one."""
     if given.values is not None:
         return sorted(float(value) for value in given.values)
@@ -222,7 +224,9 @@ def _levels(
     if not given.step and not whole:
         return None
     if given.log:
-        loaded.source.fail(at, "log without levels", expected="levels: N with log for whole numbers")
+        loaded.source.fail(
+            at, "log without levels", expected="levels: N with log for whole numbers"
+        )
     step = given.step or 1.0
     count = round((high - low) / step)
     if abs(low + count * step - high) > 1e-9 * max(abs(high), step):
@@ -239,7 +243,9 @@ def _check_number(loaded: Loaded, at: tuple[str, ...], knob: Knob, value: float)
         loaded.source.fail(at, f"found {value:g}", expected="whole numbers")
     absent = knob.name in ("stacks", "links")
     if value < 0 or (value == 0 and not absent and knob.name not in ("l1_MiB", "l2_MiB")):
-        loaded.source.fail(at, f"found {value:g}", expected="0 or more" if absent else "more than 0")
+        loaded.source.fail(
+            at, f"found {value:g}", expected="0 or more" if absent else "more than 0"
+        )
     if knob.name == "enabled_fraction" and value > 1:
         loaded.source.fail(at, f"found {value:g}", expected="at most 1")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,28 +71,38 @@ def design_at(problem: Problem, row: int) -> Design:
 
 def picks(problem: Problem) -> dict[str, int]:
     """Names and rows of the designs put forward: the knee, then the best of each objective."""
-    archive = problem.archive
-    objectives = problem.objectives(torch.from_numpy(archive["metrics"])).numpy()
-    feasible = (archive["violations"] <= 0).all(1)
+    objectives, feasible = problem.judged()
     rows = front(objectives, feasible)
     chosen: dict[str, int] = {}
     if len(rows) == 0:
         return chosen
     if objectives.shape[1] > 1:
         chosen["knee"] = int(rows[knee(objectives[rows])])
-    candidates = feasible.nonzero()[0]
+    candidates = np.flatnonzero(feasible)
     for column, name in enumerate(problem.objective_names):
-        order = candidates[objectives[candidates, column].argsort(kind="stable")]
-        for place, row in enumerate(order[:BEST_OF_EACH], start=1):
-            chosen[f"{name}-{place}"] = int(row)
+        for place, row in enumerate(ranked(objectives, candidates, column, BEST_OF_EACH), start=1):
+            chosen[f"{name}-{place}"] = row
+    return chosen
+
+
+def ranked(objectives: np.ndarray, rows: np.ndarray, column: int, count: int) -> list[int]:
+    """The best rows by one objective; of designs that equal each other in all, the first."""
+    order = rows[np.argsort(objectives[rows, column], kind="stable")]
+    chosen: list[int] = []
+    seen: set[bytes] = set()
+    for row in order.tolist():
+        if len(chosen) == count:
+            break
+        values = objectives[row].tobytes()
+        if values not in seen:
+            seen.add(values)
+            chosen.append(row)
     return chosen
 
 
 def pareto_csv(problem: Problem) -> str:
     """The front as CSV: objectives, variables, every metric in SI units."""
-    archive = problem.archive
-    objectives = problem.objectives(torch.from_numpy(archive["metrics"])).numpy()
-    rows = front(objectives, (archive["violations"] <= 0).all(1))
+    rows = front(*problem.judged())
     others = [name for name in problem.metric_names if name not in problem.objective_names]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -25,8 +25,14 @@ from costmodel.errors import StudyError
 from search import evaluations
 from search.problem import Evaluation, Problem
 from search.samplers.optuna_adapter import trial_attributes
-from search.samplers.proposer import Proposer, State, front_scale, rank_value, scalarise
-from search.samplers.proposer import simplex_weights
+from search.samplers.proposer import (
+    Proposer,
+    State,
+    front_scale,
+    rank_value,
+    scalarise,
+    simplex_weights,
+)
 from search.samplers.trials import distributions, to_parameters
 from search.storage import COMMIT, Journal, open_optuna, read_commits, write_atomically
 
@@ -72,7 +78,9 @@ class Rounds:
         for folder in (CHUNKS, STATES):
             (self.folder / folder).mkdir(exist_ok=True)
         self.journal = Journal(self.folder / JOURNAL)
-        directions = ["maximize" if g.maximize else "minimize" for g in self.problem.goals]
+        directions: list[Literal["minimize", "maximize"]] = [
+            "maximize" if g.maximize else "minimize" for g in self.problem.goals
+        ]
         self.study = open_optuna(self.journal, self.name, directions)
         self.proposer.attach(self.study)
         self._distributions = distributions(self.problem.space)
@@ -183,12 +191,11 @@ class Rounds:
 
     def summary(self) -> dict[str, Any]:
         """How many designs are feasible, and the best value of each objective."""
-        archive = self.problem.archive
-        feasible = (archive["violations"] <= 0).all(1)
+        objectives, feasible = self.problem.judged()
         best: dict[str, float] = {}
         if feasible.any():
-            objectives = self.problem.objectives(torch.from_numpy(archive["metrics"][feasible]))
-            shown = self.problem.shown(objectives.amin(0)).tolist()
+            lowest = torch.from_numpy(objectives[feasible].min(0))
+            shown = self.problem.shown(lowest).tolist()
             best = dict(zip(self.problem.objective_names, shown, strict=True))
         return {"feasible": int(feasible.sum()), "best": best}
 

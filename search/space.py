@@ -223,7 +223,7 @@ class Space:
                 rows.append(row)
         if not rows:
             return x.new_zeros((0, len(self.variables)))
-        moved = torch.unique(self.canonical(torch.stack(rows)), dim=0)
+        moved: Tensor = torch.unique(self.canonical(torch.stack(rows)), dim=0)
         return moved[(moved != x).any(-1)]
 
     def describe(self, x: Sequence[float]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import socket
 from collections.abc import Container, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import optuna
 from optuna.storages import JournalStorage
@@ -132,7 +132,9 @@ class StudyStorage(JournalStorage):
         return super().get_all_trials(study_id, deepcopy, states)
 
 
-def open_optuna(journal: Journal, name: str, directions: list[str]) -> optuna.Study:
+def open_optuna(
+    journal: Journal, name: str, directions: list[Literal["minimize", "maximize"]]
+) -> optuna.Study:
     """The Optuna study of a journal, created when the journal is empty."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(

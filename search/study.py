@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import torch
 
@@ -33,7 +34,7 @@ from search.problem import Problem
 from search.progress import Report, Watcher
 from search.reading import Loaded, dump, load
 from search.resolve import Resolved, resolve
-from search.results import Design, design_at, write_results
+from search.results import Design, design_at, ranked, write_results
 from search.rounds import JOURNAL, Rounds
 from search.samplers.proposer import Proposer
 from search.storage import Lock, locked, read_commits, write_atomically
@@ -210,7 +211,9 @@ class Study:
             folder, resolved.experiment, resolved.problem, resolved.proposer, identity, resolved
         )
 
-    def run(self, watch: Watcher | None = None, clock: Callable[[], float] = time.monotonic) -> Outcome:
+    def run(
+        self, watch: Watcher | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> Outcome:
         """Run rounds until the budget is spent, commit each, write the results.
 
         Parameters
@@ -302,13 +305,12 @@ class Study:
     def pareto(self) -> list[Design]:
         """Feasible designs that no other one beats, ordered by the first objective."""
         self._ensure()
-        objectives, feasible = self._judged()
-        return [self._design(row) for row in front(objectives, feasible)]
+        return [self._design(row) for row in front(*self.problem.judged())]
 
     def best(self, pick: str, count: int = 1) -> list[Design]:
         """The best designs by an objective's name, or the ``knee`` of the front."""
         self._ensure()
-        objectives, feasible = self._judged()
+        objectives, feasible = self.problem.judged()
         if pick == "knee":
             rows = front(objectives, feasible)
             return [self._design(rows[knee(objectives[rows])])] if len(rows) else []
@@ -318,9 +320,8 @@ class Study:
                 expected="knee or one of " + ", ".join(self.problem.objective_names),
             )
         column = self.problem.objective_names.index(pick)
-        rows = feasible.nonzero()[0]
-        order = rows[objectives[rows, column].argsort(kind="stable")]
-        return [self._design(row) for row in order[:count]]
+        best = ranked(objectives, np.flatnonzero(feasible), column, count)
+        return [self._design(row) for row in best]
 
     def diagnosis(self) -> Diagnosis | None:
         """Why nothing is feasible; None when something is."""
@@ -335,11 +336,6 @@ class Study:
         if self.problem.archive.count == 0:
             self.read()
 
-    def _judged(self) -> tuple[Any, Any]:
-        archive = self.problem.archive
-        objectives = self.problem.objectives(torch.from_numpy(archive["metrics"])).numpy()
-        return objectives, (archive["violations"] <= 0).all(1)
-
     def _design(self, row: int) -> Design:
         return design_at(self.problem, int(row))
 
@@ -353,9 +349,7 @@ class Study:
 
     def _write_manifest(self) -> None:
         budget = self.experiment.budget.model_dump()
-        content = manifest.create(
-            self.experiment.name, self.experiment.seed, self.identity, budget
-        )
+        content = manifest.create(self.experiment.name, self.experiment.seed, self.identity, budget)
         manifest.write(self.folder, content)
 
     def _rescored(self) -> Study:
@@ -446,7 +440,9 @@ def settle(loaded: Loaded, experiment: Experiment, folder: Path) -> Experiment:
             shutil.copyfile(path, folder / target)
             changes[key] = target
     rivals = [
-        os.path.relpath(loaded.folder / rival, folder) if (loaded.folder / rival).is_file() else rival
+        os.path.relpath(loaded.folder / rival, folder)
+        if (loaded.folder / rival).is_file()
+        else rival
         for rival in experiment.rivals
     ]
     return experiment.model_copy(update={**changes, "rivals": tuple(rivals)})
@@ -496,8 +492,6 @@ def _experiment_digest(loaded: Loaded) -> str:
 
 def _read_starts(folder: Path, problem: Problem) -> torch.Tensor:
     """Designs of a warm start that lie in the space."""
-    import numpy as np
-
     path = folder / STARTS
     designs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     if not designs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from rich.console import RenderableType
@@ -15,7 +16,13 @@ from search.display import number, percent, quantity, scale_of, words
 from search.doctor import Finding
 from search.evaluation import Answer
 from search.report.content import Bars, fold_small
+from search.results import Design
+from search.session import Summary
 
+MAIN_METRICS = (
+    "ttft", "tpot", "throughput_per_package", "unit_cost", "unit_price", "package_power_peak",
+    "wall_power", "junction_temperature", "memory_temperature", "die_area", "packages",
+)  # fmt: skip
 FEW_BARS = 3
 """Up to so many bars, parts are lines: their names are long."""
 
@@ -86,24 +93,102 @@ def bar_table(bars: Bars) -> Table:
     return table
 
 
-def pairs_table(title: str, pairs: Mapping[str, str]) -> Table:
-    """Names and values."""
-    table = Table(show_header=False, title=escape(title))
-    for name, text in pairs.items():
+def summary_tables(summary: Summary) -> list[RenderableType]:
+    """How a session ended: the study, and the designs put forward."""
+    blocks: list[RenderableType] = status_tables(summary.status)
+    if summary.designs:
+        blocks.append(designs_table(summary.designs, summary.objectives))
+        blocks.append(f"{summary.front} designs that no other one beats")
+    if summary.report:
+        blocks.append(f"report: {escape(str(summary.report))}")
+    return blocks
+
+
+def status_tables(state: Mapping[str, Any]) -> list[RenderableType]:
+    """Where a study stands."""
+    table = Table(show_header=False, title=escape(str(state["folder"])))
+    evaluated, feasible = state["evaluations"], state["feasible"]
+    share = percent(feasible / evaluated) if evaluated else "none"
+    seconds = float(state["seconds"])
+    rate = f", {evaluated / seconds:,.0f} a second" if seconds else ""
+    budget = state["budget"]
+    table.add_row("status", str(state["status"]))
+    table.add_row("designs evaluated", f"{evaluated:,} in {seconds:.0f} s{rate}")
+    table.add_row("meet every limit", f"{feasible:,} ({share})")
+    table.add_row("rounds", f"{state['rounds']:,}, the last by {state['sampler'] or 'nobody'}")
+    apart = (f"{words(name)} {count:,}" for name, count in state["meter"].items() if count)
+    table.add_row("counts", ", ".join(apart))
+    table.add_row("budget", f"{budget['evaluations']:,} evaluations, {_limit(budget)}")
+    for name, value in state["best"].items():
+        table.add_row(
+            f"best {escape(METRICS[name].title.lower())}", quantity(value, METRICS[name].unit)
+        )
+    return [table]
+
+
+def _limit(budget: Mapping[str, Any]) -> str:
+    return f"{budget['seconds']:.0f} s" if budget.get("seconds") else "any time"
+
+
+def studies_table(found: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """All studies of a folder."""
+    if not found:
+        return "no studies here; scoville run EXPERIMENT makes one"
+    table = Table("study", "status", "designs", "feasible", "rounds", "begun")
+    for state in found:
+        numbers = (f"{state[key]:,}" for key in ("evaluations", "feasible", "rounds"))
+        table.add_row(escape(state["folder"]), state["status"], *numbers, state["created"])
+    return table
+
+
+def designs_table(designs: Mapping[str, Design], objectives: Sequence[str]) -> Table:
+    """Designs put forward as columns: objectives, other main metrics, variables."""
+    table = Table("", *(escape(f"{pick}") for pick in designs), title="Designs put forward")
+    names = dict.fromkeys([*objectives, *MAIN_METRICS])
+    carried = next(iter(designs.values())).metrics
+    for name in names:
+        if name in carried:
+            spec = METRICS[name]
+            cells = (quantity(design.metrics[name], spec.unit) for design in designs.values())
+            table.add_row(escape(spec.title), *cells)
+    table.add_section()
+    for name in next(iter(designs.values())).variables:
+        values = (design.variables[name] for design in designs.values())
+        table.add_row(escape(name), *(escape(_value(value)) for value in values))
+    return table
+
+
+def _value(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def preview_table(plan: Mapping[str, Any]) -> Table:
+    """What a run would do."""
+    table = Table(show_header=False, title="dry run: nothing is written")
+    for name, value in plan.items():
+        if isinstance(value, float):
+            text = number(value)
+        elif isinstance(value, list):
+            text = ", ".join(map(str, value))
+        else:
+            text = str(value)
         table.add_row(escape(name), escape(text))
     return table
 
 
-def designs_table(
-    title: str, labels: Sequence[str], rows: Sequence[Mapping[str, float]], names: Sequence[str]
-) -> Table:
-    """Designs as lines, metrics as columns."""
-    table = Table("design", title=escape(title))
-    for name in names:
-        spec = METRICS[name]
-        heading = escape(f"{spec.title}{scale_of(spec.unit).suffix}")
-        table.add_column(heading, justify="right")
-    for label, row in zip(labels, rows, strict=True):
-        cells = (number(scale_of(METRICS[name].unit).apply(row[name])) for name in names)
-        table.add_row(escape(label), *cells)
+def checked_table(good: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Experiments that are valid."""
+    if not good:
+        return "no valid experiment"
+    table = Table("file", "variables", "designs", "objectives")
+    for item in good:
+        designs = number(item["designs"])
+        table.add_row(
+            escape(item["file"]), str(item["variables"]), designs, ", ".join(item["objectives"])
+        )
     return table
+
+
+def lines(texts: Iterable[str]) -> str:
+    """One text a line, e.g. paths for another program."""
+    return "\n".join(escape(text) for text in texts)

@@ -46,7 +46,9 @@ KNOBS = (
         (DIE + "array_rows", DIE + "array_columns"),
     ),
     Knob("array_rows", "processing elements along the reduction", "count", (DIE + "array_rows",)),
-    Knob("array_columns", "processing elements along the output", "count", (DIE + "array_columns",)),
+    Knob(
+        "array_columns", "processing elements along the output", "count", (DIE + "array_columns",)
+    ),
     Knob("arrays_per_core", "arrays in a core", "count", (DIE + "arrays_per_core",)),
     Knob("cores_built", "cores on a die", "count", (DIE + "cores_built",), relaxable=True),
     Knob(
@@ -56,7 +58,9 @@ KNOBS = (
         (DIE + "cores_enabled",),
         relaxable=True,
     ),
-    Knob("vector_lanes", "vector lanes of a core", "count", (DIE + "vector_lanes",), relaxable=True),
+    Knob(
+        "vector_lanes", "vector lanes of a core", "count", (DIE + "vector_lanes",), relaxable=True
+    ),
     Knob("l1_MiB", "scratchpad of a core", "quantity", (DIE + "l1_bytes",), relaxable=True),
     Knob("l2_MiB", "shared SRAM of a die", "quantity", (DIE + "l2_bytes",), relaxable=True),
     Knob(
@@ -83,14 +87,18 @@ KNOBS = (
     Knob("cooling", "how the package is cooled", "choice", ("package.cooling",), "cooling"),
     Knob("format", "number format", "choice", ("deployment.format",), "format"),
     Knob("software", "software record", "choice", ("software",), "software"),
-    Knob("tensor_parallel", "packages that share a layer", "count", ("deployment.tensor_parallel",)),
+    Knob(
+        "tensor_parallel", "packages that share a layer", "count", ("deployment.tensor_parallel",)
+    ),
     Knob(
         "pipeline_parallel",
         "stages of the pipeline",
         "count",
         ("deployment.pipeline_parallel",),
     ),
-    Knob("expert_parallel", "packages that share experts", "count", ("deployment.expert_parallel",)),
+    Knob(
+        "expert_parallel", "packages that share experts", "count", ("deployment.expert_parallel",)
+    ),
     Knob("data_parallel", "replicas", "count", ("deployment.data_parallel",)),
     Knob("batch", "sequences in flight in decode", "count", ("deployment.batch",)),
 )
@@ -132,7 +140,9 @@ def _switched_off(switch: str, followers: tuple[str, ...]) -> Rule:
             column = space.index(name)
             if column is not None:
                 canonical = space.variables[column].lower
-                moved = torch.where(absent, torch.full_like(x[..., column], canonical), x[..., column])
+                moved = torch.where(
+                    absent, torch.full_like(x[..., column], canonical), x[..., column]
+                )
                 x = torch.cat([x[..., :column], moved[..., None], x[..., column + 1 :]], -1)
         return x
 

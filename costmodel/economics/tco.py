@@ -96,7 +96,10 @@ def total_cost(
         wired = torch.where(tier.links > 0, tier.domain, torch.ones_like(tier.domain))
         domain = torch.maximum(domain, wired.double())
     packages = torch.minimum(domain, room)
-    capex = _capex(technology, pool, price, network, power_peak, peak, packages)
+    # Servers without a common domain fill the rack up to its power; its price is shared by all.
+    filled = torch.maximum(packages, technology.constant("rack_power_limit") / peak)
+    shared = torch.minimum(filled, room)
+    capex = _capex(technology, pool, price, network, power_peak, peak, shared)
     hourly = _hourly(technology, pool, capex.sum(-1), wall, peak)
     usd_per_hour = hourly.sum(-1)
     served = technology.constant("utilisation") * technology.constant("availability")

@@ -53,9 +53,7 @@ class DieArea:
     @property
     def parts(self) -> Tensor:
         """The parts in the order of `PARTS` ``[*batch,A]`` [m2]."""
-        return torch.stack(
-            torch.broadcast_tensors(*(getattr(self, name) for name in PARTS)), -1
-        )
+        return torch.stack(torch.broadcast_tensors(*(getattr(self, name) for name in PARTS)), -1)
 
 
 @dataclass(frozen=True)
@@ -303,9 +301,7 @@ def package_areas(technology: Technology, package: Package) -> tuple[DieArea, ..
     return tuple(die_area(technology, package, die) for die in package.dies)
 
 
-def _memory_interface(
-    technology: Technology, package: Package
-) -> tuple[Tensor, Tensor, Tensor]:
+def _memory_interface(technology: Technology, package: Package) -> tuple[Tensor, Tensor, Tensor]:
     """PHY area, controller area on N7 [m2] and PHY edge [m] of all memory of a package."""
     zero = torch.zeros((), dtype=torch.float64)
     phy, controller, edge = zero, zero, zero

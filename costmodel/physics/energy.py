@@ -12,7 +12,14 @@ from torch import Tensor
 
 from costmodel.hardware.system import MemoryTier, NetworkTier, Pool
 from costmodel.hardware.technology import Technology
-from costmodel.physics.area import DieArea, compute_index, die_to_die_column, extra_modes, hosting, sram_bank
+from costmodel.physics.area import (
+    DieArea,
+    compute_index,
+    die_to_die_column,
+    extra_modes,
+    hosting,
+    sram_bank,
+)
 from costmodel.physics.clock import (
     logic_energy_scale,
     sram_energy_scale,
@@ -89,9 +96,7 @@ def sram_energy_per_bit(technology: Technology, bank: Tensor) -> Tensor:
     )
 
 
-def _array_energy(
-    technology: Technology, pool: Pool, mapped: Mapped
-) -> tuple[Tensor, Tensor]:
+def _array_energy(technology: Technology, pool: Pool, mapped: Mapped) -> tuple[Tensor, Tensor]:
     """Energy of busy and of idle processing elements [*batch,P,O] [J]."""
     die = compute_die(pool)
     row = pool.deployment.format

@@ -23,6 +23,8 @@ from costmodel.physics.area import DieArea, hosting
 EDGES = ("memory", "die_to_die", "links")
 SMALLEST_EDGE = 1e-3
 """Normalises a demand for edge where there is none at all [m]."""
+ROUNDING = 1e-9
+"""A side that the rule sets to the reticle's own fits, whatever its last digit [1]."""
 SMALLEST_INTERPOSER = 1e-4
 """Normalises a demand for interposer where there is none at all [m2]."""
 
@@ -208,7 +210,7 @@ def plan(
         edge_demand=demand,
         edge_supply=supply,
         edge_violation=excess.amax((-1, -2)),
-        reticle_violation=sides.amax(-1) - 1.0,
+        reticle_violation=sides.amax(-1) - (1.0 + ROUNDING),
         interposer_area=interposer,
         interposer_violation=(asked - largest) / largest.clamp_min(SMALLEST_INTERPOSER),
         substrate_area=carried * substrate,

@@ -200,14 +200,11 @@ def package_power(
         on_dies.append(power)
         on_cores.append(own)
     on_stacks = []
-    for gate, each, number in zip(
-        nearest_memory(package.memory), idle_each, stacks, strict=True
-    ):
+    for gate, each, number in zip(nearest_memory(package.memory), idle_each, stacks, strict=True):
         moved = stack * (gate / number.clamp_min(1.0)).unsqueeze(-1)
         on_stacks.append(moved + each.unsqueeze(-1))
     leakage = [
-        leakage_power(technology, die, area)
-        for die, area in zip(package.dies, areas, strict=True)
+        leakage_power(technology, die, area) for die, area in zip(package.dies, areas, strict=True)
     ]
     return Power(
         parts=energy.parts + STATIC_PARTS,
@@ -220,9 +217,7 @@ def package_power(
     )
 
 
-def current_density(
-    pool: Pool, die_power: Tensor, areas: tuple[DieArea, ...]
-) -> Tensor:
+def current_density(pool: Pool, die_power: Tensor, areas: tuple[DieArea, ...]) -> Tensor:
     """Largest supply current per area of any die ``[*batch,P]`` [A/m2].
 
     Parameters

@@ -1,12 +1,12 @@
-"""Temperature of dies and memory stacks, with leakage that grows with temperature.
+r"""Temperature of dies and memory stacks, with leakage that grows with temperature.
 
 Heat flows straight up: each die and each stack has its own way to the coolant, whose resistance
 per area belongs to the way of cooling. On a die, the fixed point of
 
-.. math:: T = T_{in} + R'' \\left(P + P_{leak} e^{k (T - T_0)}\\right) / A
+.. math:: T = T_{in} + R'' \left(P + P_{leak} e^{k (T - T_0)}\right) / A
 
 is solved; in :math:`u = k (T - a)`, with :math:`a` the temperature without leakage, it reads
-:math:`u = c\\, e^u`. It has a solution up to :math:`c = 1/e`; beyond, leakage runs away. There the
+:math:`u = c\, e^u`. It has a solution up to :math:`c = 1/e`; beyond, leakage runs away. There the
 temperature goes on along the tangent, so that it stays finite and still shows the way back.
 """
 
@@ -198,14 +198,13 @@ def _paths(
     """
     own = torch.stack(torch.broadcast_tensors(*(area.total for area in areas)), -1)
     own = own.clamp_min(1e-12)
-    stacked = technology.at("package", "stacked_dies", pool.package.kind) * hosting(pool.package).split
+    bonded = technology.at("package", "stacked_dies", pool.package.kind)
+    stacked = bonded * hosting(pool.package).split
     roles = torch.tensor([die.role == "io" for die in pool.package.dies], dtype=torch.float64)
-    together = torch.maximum(
-        (own * counts * roles).sum(-1), (own * counts * (1.0 - roles)).sum(-1)
+    together = torch.maximum((own * counts * roles).sum(-1), (own * counts * (1.0 - roles)).sum(-1))
+    return torch.where(stacked.unsqueeze(-1) > 0, together.unsqueeze(-1), own), stacked.unsqueeze(
+        -1
     )
-    return torch.where(
-        stacked.unsqueeze(-1) > 0, together.unsqueeze(-1), own
-    ), stacked.unsqueeze(-1)
 
 
 def _die_temperatures(
@@ -225,9 +224,7 @@ def _die_temperatures(
     reference = technology.constant("leakage_reference_temperature").unsqueeze(-1).unsqueeze(-1)
     counts = power.counts.unsqueeze(-2)
     # A die alone, or all bonded dies on their common way.
-    flow = torch.where(
-        stacked.unsqueeze(-2) > 0, (dies * counts).sum(-1, keepdim=True), dies
-    )
+    flow = torch.where(stacked.unsqueeze(-2) > 0, (dies * counts).sum(-1, keepdim=True), dies)
     reference_leakage = power.leakage.unsqueeze(-2)
     common = (reference_leakage * counts).sum(-1, keepdim=True)
     leak = torch.where(stacked.unsqueeze(-2) > 0, common, reference_leakage)

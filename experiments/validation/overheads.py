@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from costmodel.hardware.catalog import load_chip
+from costmodel.hardware.catalog import Chip, load_chip
 from costmodel.hardware.system import Pool, map_leaves
 from costmodel.hardware.technology import Technology
 from costmodel.physics.area import DieArea, package_areas
@@ -30,9 +30,9 @@ from costmodel.workload.loading import load_workload
 from experiments.validation.rows import Row, read
 
 FILLED = 0.94
-"""Array throughput of the best GEMMs over the peak at their own clock (AMD, Measuring Max-Achievable
-FLOPs, part 2, 2025: up to 94 %). It gives the A100 1.304 GHz at 271 TFLOP/s; 1.305 GHz is what
-NVIDIA states for it at its power limit."""
+"""Array throughput of the best GEMMs over the peak at their own clock (AMD, Measuring
+Max-Achievable FLOPs, part 2, 2025: up to 94 %). Applied to every chip (assumed); it puts the A100
+at 1.304 GHz for 271 TFLOP/s, where NVIDIA states 1.305 GHz for HPL at its power limit."""
 PROMPT = 300
 """Prompt of the chat requests; ML.ENERGY does not record it (assumed) [token]."""
 LONG_KERNEL = 2e-4
@@ -50,6 +50,7 @@ class Watts:
     group: str  # chips that share a die are left out together
     measured: Tensor  # [N] [W]
     predicted: Tensor  # [N] [W]
+    fitted: bool = True  # takes part in fits that do not leave its group out
 
     @property
     def errors(self) -> Tensor:
@@ -63,9 +64,19 @@ def number(value: float) -> Tensor:
 
 
 @lru_cache(maxsize=32)
+def known_chip(name: str) -> Chip:
+    """A shipped chip; its record does not depend on overheads."""
+    return load_chip(name)
+
+
 def known_pool(name: str) -> Pool:
-    """The pool of a shipped chip, without its technology: overheads are not part of the record."""
-    return load_chip(name).designs.pools[0]
+    """The pool of a shipped chip."""
+    return known_chip(name).designs.pools[0]
+
+
+def known_area(name: str) -> float:
+    """Published area of the compute die of a shipped chip [m2]."""
+    return known_chip(name).facts["die_area"].value
 
 
 def die_areas(name: str, technology: Technology) -> DieArea:
@@ -208,9 +219,7 @@ def best_gemm(technology: Technology, chip: str, limit: float, group: str) -> Wa
     row = next(
         item
         for item in read("gemm")
-        if item.metric == "max_achievable_tflops"
-        and item.chip == chip
-        and item.precision == "bf16"
+        if item.metric == "max_achievable_tflops" and item.chip == chip and item.precision == "bf16"
     )
     rate = torch.tensor([row.value * 1e12], dtype=torch.float64)
     limited = torch.tensor([True])
@@ -219,8 +228,11 @@ def best_gemm(technology: Technology, chip: str, limit: float, group: str) -> Wa
     return Watts(f"{NAMES[chip]} best bf16 GEMM", group, measured, found)
 
 
-def looped_gemms(technology: Technology) -> tuple[Watts, Watts]:
-    """H200 looping one matrix product, at its limit and below, latency measured too."""
+def looped_gemms(technology: Technology) -> tuple[Watts, ...]:
+    """H200 looping one matrix product, latency measured too: at its limit, below it, short ones.
+
+    Below the limit the clock is not known: the nominal one is taken, as far as the limit lets it.
+    """
     times = {
         (row.chip, row.precision, shape_of(row)): row.value * 1e-3
         for row in read("gemm")
@@ -231,25 +243,31 @@ def looped_gemms(technology: Technology) -> tuple[Watts, Watts]:
         for row in read("power")
         if row.model == "gemm-kernel" and (row.chip, row.precision, shape_of(row)) in times
     ]
-    rows = [(row, time) for row, time in rows if time >= LONG_KERNEL]
+    limit = 700.0
+    sets: dict[str, list[tuple[Row, float]]] = {"at its limit": [], "below it": [], "short": []}
+    for row, time in rows:
+        held = "at its limit" if row.value > 0.95 * limit else "below it"
+        sets[held if time >= LONG_KERNEL else "short"].append((row, time))
     watts = []
-    for limited, title in ((True, "at its limit"), (False, "below it")):
-        chosen = [(row, time) for row, time in rows if (row.value > 0.95 * 700.0) == limited]
+    for title, chosen in sets.items():
         shapes = [shape_of(row) for row, _ in chosen]
         rate = torch.tensor(
             [2.0 * m * n * k / time for (m, n, k), (_, time) in zip(shapes, chosen, strict=True)],
             dtype=torch.float64,
         )
+        limited = title == "at its limit"
         flags = torch.full((len(chosen),), limited)
+        found = gemm_watts("h200", technology, shapes, rate, flags)
         watts.append(
             Watts(
                 f"h200 bf16 GEMMs {title}",
                 "hopper",
                 torch.tensor([row.value for row, _ in chosen], dtype=torch.float64),
-                gemm_watts("h200", technology, shapes, rate, flags),
+                found if limited else found.clamp_max(limit),
+                fitted=limited,
             )
         )
-    return watts[0], watts[1]
+    return tuple(watts)
 
 
 def chat(technology: Technology, model: str, shipped: str) -> Watts:

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import ascii_uppercase
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from costmodel.hardware.technology import Technology
@@ -36,6 +37,8 @@ from search.rivals import Contest, compare
 from search.rounds import JOURNAL
 from search.storage import read_commits, write_atomically
 from search.study import Study
+
+Rows = npt.NDArray[np.int64]
 
 REPORT = "report.html"
 MOST_POINTS = 1500
@@ -85,7 +88,9 @@ def report_data(study: Study, rivals: bool = True) -> tuple[ReportData, dict[str
     )
     examined = [
         examine(resolved.model, design_at(study.problem, row), mark, label)
-        for mark, (label, row) in zip(ascii_uppercase, chosen(study, objectives).items())
+        for mark, (label, row) in zip(
+            ascii_uppercase, chosen(study, objectives).items(), strict=False
+        )
     ]
     beside = _rivals(resolved, objectives, examined) if rivals else ()
     diagnosis = study.diagnosis()
@@ -115,7 +120,7 @@ def report_data(study: Study, rivals: bool = True) -> tuple[ReportData, dict[str
         provenance=_provenance(study),
         reproduce=_reproduce(study),
     )
-    labels = {
+    labels: dict[str, Sequence[str]] = {
         variable.name: variable.levels
         for variable in study.problem.space.variables
         if variable.size and not variable.ordered
@@ -147,8 +152,7 @@ def chosen(study: Study, objectives: Sequence[Measure]) -> dict[str, int]:
 def draw(study: Study, objectives: Sequence[Measure]) -> Cloud:
     """A sample of the designs, evenly over the study, with the whole front."""
     archive, space = study.problem.archive, study.problem.space
-    feasible = (archive["violations"] <= 0).all(1)
-    minimised = study.problem.objectives(torch.from_numpy(archive["metrics"])).numpy()
+    minimised, feasible = _judged(study)
     on_front = np.zeros(archive.count, dtype=bool)
     on_front[front(minimised, feasible)] = True
     groups = (on_front, feasible & ~on_front, ~feasible)
@@ -167,10 +171,17 @@ def draw(study: Study, objectives: Sequence[Measure]) -> Cloud:
     return Cloud(columns, feasible[shown], on_front[shown], keys)
 
 
-def _sample(rows: Array) -> Array:
+def _judged(study: Study) -> tuple[Array, Flags]:
+    """Objectives, minimised ``[N,M]``, and which designs meet every limit ``[N]``."""
+    archive = study.problem.archive
+    objectives = study.problem.objectives(torch.from_numpy(archive["metrics"])).numpy()
+    return objectives, np.asarray((archive["violations"] <= 0).all(1), dtype=np.bool_)
+
+
+def _sample(rows: Rows) -> Rows:
     if len(rows) <= MOST_POINTS:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, MOST_POINTS).astype(int)]
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, MOST_POINTS).astype(np.int64)])
 
 
 def convergence(study: Study) -> Progress | None:
@@ -193,9 +204,7 @@ def convergence(study: Study) -> Progress | None:
 
 def _hypervolumes(study: Study, counts: Sequence[int]) -> Array:
     """Hypervolume after each round as a share of the last; empty with one objective."""
-    archive = study.problem.archive
-    objectives = study.problem.objectives(torch.from_numpy(archive["metrics"])).numpy()
-    feasible: Flags = (archive["violations"] <= 0).all(1)
+    objectives, feasible = _judged(study)
     final = objectives[front(objectives, feasible)]
     if objectives.shape[1] < 2 or len(final) < 2:
         return np.zeros(0)

@@ -76,7 +76,8 @@ def draw_floorplan(blocks: Sequence[Block], title: str = "Package, to scale") ->
             "colour": COLOURS.get(block.kind, GREY),
             "label": block.label,
             "named": block.kind not in UNNAMED
-            and block.width * scale > NAMED_PX and block.height * scale > 14,
+            and block.width * scale > NAMED_PX
+            and block.height * scale > 14,
             "size": f"{block.width * 1e3:.1f} x {block.height * 1e3:.1f} mm",
         }
         for block in blocks

@@ -42,7 +42,9 @@ def headline(
         winner = _winner(best, measure)
         word = "Highest" if measure.direction == "maximize" else "Lowest"
         value = quantity(winner.metrics[measure.name], measure.unit)
-        sentences.append(f"{word} {_lower(measure.title)}: {value}, by {winner.mark}: {winner.summary}.")
+        sentences.append(
+            f"{word} {_lower(measure.title)}: {value}, by {winner.mark}: {winner.summary}."
+        )
     sentences += _comparisons(objectives[0], rivals)
     binding = [item.title.lower() for item in best[0].margins if item.state == "binds"]
     if binding:

@@ -63,7 +63,9 @@ def render_report(data: ReportData, labels: Mapping[str, Sequence[str]] | None =
         columns=_columns(data),
         rows=_rows(data),
         rival_groups=_groups(data.rivals),
-        drawings=[draw_floorplan(best.blocks, f"Package of design {best.mark}") for best in data.best],
+        drawings=[
+            draw_floorplan(best.blocks, f"Package of design {best.mark}") for best in data.best
+        ],
         # Trusted text of installed packages: it must not be escaped.
         plotly=Markup(get_plotlyjs()),
         style=Markup(_read_style(environment)),

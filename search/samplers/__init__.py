@@ -40,8 +40,8 @@ SAMPLERS: dict[str, type[Proposer]] = {
 
 __all__ = [
     "SAMPLERS",
-    "OptunaSampler",
     "Options",
+    "OptunaSampler",
     "Phase",
     "Phases",
     "Problem",

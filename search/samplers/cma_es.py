@@ -86,6 +86,7 @@ class CmaEs(optuna.samplers.BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Never asked for: the space is static."""
+        del study, trial, param_distribution
         raise ValueError(f"parameter {param_name} is not part of the search space")
 
     def _unit(self, parameters: dict[str, Any]) -> np.ndarray:
@@ -96,7 +97,8 @@ class CmaEs(optuna.samplers.BaseSampler):
             if isinstance(distribution, FloatDistribution) and distribution.log:
                 value = math.log(value)
             shares.append((value - low) / (high - low))
-        return np.clip(np.array(shares), 0.0, 1.0)
+        unit: np.ndarray = np.clip(np.array(shares), 0.0, 1.0)
+        return unit
 
     def _parameters(self, unit: np.ndarray) -> dict[str, Any]:
         parameters: dict[str, Any] = {}

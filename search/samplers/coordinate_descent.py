@@ -16,7 +16,6 @@ from search.samplers.incumbents import Incumbents
 from search.samplers.proposer import Options, Proposer, State, generator, simplex_weights
 from search.space import Space
 
-
 UNBORN, KICKED = -1, -2
 """Cursors of an incumbent that starts from scratch, or from a changed copy of itself."""
 KICK = 0.3
@@ -31,8 +30,8 @@ class DescentOptions(Options):
     pairs.
     """
 
-    chains: int = 64
-    weights: int = 16
+    chains: int = 128
+    weights: int = 8
     pairs: int = 512
 
 
@@ -74,10 +73,15 @@ class CoordinateDescent(Proposer):
         single = self.moves[torch.gather(order, 1, place)]
         picks = torch.randint(len(self.moves), (2, chains, each), generator=random)
         pair = self.moves[picks[0]] + self.moves[picks[1]]
-        quarter = torch.arange(each) % 4 == 3
+        turn = torch.arange(each) % 4
         dry = state["tried"][:, None] >= len(self.moves)
-        x = state["x"][:, None] + torch.where((dry | quarter)[..., None], pair, single)
-        x = wrap(self.space, x)
+        doubled = ((turn == 3) | (dry & (turn != 1)))[..., None]
+        x = wrap(self.space, state["x"][:, None] + torch.where(doubled, pair, single))
+        # Every fourth candidate takes some variables from another incumbent.
+        other = state["x"][torch.randint(chains, (chains, each), generator=random)]
+        taken = torch.rand(x.shape, generator=random) < KICK
+        crossed = torch.where(taken, other, state["x"][:, None].expand_as(other))
+        x = torch.where((turn == 1)[:, None], crossed, x)
         shape = (chains, each, len(self.space.free))
         fresh = self.space.from_unit(torch.rand(shape, generator=random, dtype=torch.float64))
         kicked = torch.rand(fresh.shape, generator=random) < KICK

@@ -105,5 +105,7 @@ class Phases(Proposer):
     @staticmethod
     def _join(parts: list[State]) -> State:
         return {
-            f"{number}.{key}": value for number, part in enumerate(parts) for key, value in part.items()
+            f"{number}.{key}": value
+            for number, part in enumerate(parts)
+            for key, value in part.items()
         }

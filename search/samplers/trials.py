@@ -7,6 +7,7 @@ that Optuna's samplers still see its order; fixed variables are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -46,7 +47,7 @@ def _step(variable: Variable) -> int:
     numbers = variable.numbers
     if any(number != int(number) for number in numbers):
         return 0
-    gaps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+    gaps = {b - a for a, b in pairwise(numbers)}
     return int(gaps.pop()) if len(gaps) == 1 and min(gaps) > 0 else 0
 
 

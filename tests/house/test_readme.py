@@ -31,7 +31,7 @@ def test_the_table_lists_every_verb() -> None:
 
 def test_commands_in_the_text_exist() -> None:
     for path in MARKDOWN:
-        used = set(re.findall(r"(?<![/\w])scoville ([a-z]+)\b", _code(path.read_text("utf-8"))))
+        used = set(re.findall(r"(?<![\w])scoville ([a-z]+)\b", _code(path.read_text("utf-8"))))
         assert used <= verbs(), path
 
 
@@ -47,6 +47,16 @@ def test_links_lead_somewhere(path: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
         if "://" not in link:
             assert (path.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("package", ["costmodel", "search"])
+def test_python_in_the_text_runs(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / package / "README.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(block, package, "exec"), {"results": tmp_path})
 
 
 def _code(text: str) -> str:

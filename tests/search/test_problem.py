@@ -51,7 +51,7 @@ def test_a_nan_is_reported_with_the_design():
     problem.model = lambda values, relax: Outcome(  # noqa: ARG005
         torch.full((len(values), 3), torch.nan), torch.zeros(len(values), 2)
     )
-    with pytest.raises(ScovilleError, match="metric speed of design .*units.* is not a number"):
+    with pytest.raises(ScovilleError, match=r"metric speed of design .*units.* is not a number"):
         problem.evaluate(draws(problem.space, 3))
 
 
@@ -80,7 +80,9 @@ def test_slopes_are_those_of_the_smooth_model():
             keep = torch.ones(len(x), dtype=torch.bool)
         high = total(problem.space.from_log_values(inside, logs + step))
         low = total(problem.space.from_log_values(inside, logs - step))
-        assert torch.allclose(slope[keep, column], ((high - low) / 2e-6)[keep], rtol=1e-5, atol=1e-6)
+        assert torch.allclose(
+            slope[keep, column], ((high - low) / 2e-6)[keep], rtol=1e-5, atol=1e-6
+        )
     fixed = [i for i in range(slope.shape[1]) if i not in problem.space.relaxable]
     assert not slope[:, fixed].any()
 

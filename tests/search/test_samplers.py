@@ -93,7 +93,9 @@ def test_better_than_sampling():
     def best(name):
         problem = searched(name, toy.problem(1), 1000)
         feasible = (problem.archive["violations"] <= 0).all(1)
-        return float(problem.objectives(torch.from_numpy(problem.archive["metrics"][feasible])).amin())
+        return float(
+            problem.objectives(torch.from_numpy(problem.archive["metrics"][feasible])).amin()
+        )
 
     sampled = best("quasi_random")
     for name in ("coordinate_descent", "evolution", "phases"):

@@ -1,6 +1,6 @@
 """A small problem with the shape of the real one, whose optimum is known by enumeration.
 
-A machine has ``units`` units at a ``voltage``, a memory of some ``kind`` with ``stacks`` devices and
+A machine has ``units`` units at a ``voltage``, a memory of some ``kind`` with ``stacks`` devices,
 a ``cache``. Speed is the lesser of computing and memory, smoothed by a harmonic mean; more of
 anything costs money and power.
 """
@@ -56,6 +56,7 @@ class Toy:
     violation_names = ("power", "cost")
 
     def __call__(self, values: Tensor, relax: float) -> Outcome:
+        del relax  # nothing here has steps
         if self.calls is not None:
             self.calls.append(len(values))
         units, stacks, cache, voltage = (values[..., i] for i in range(4))

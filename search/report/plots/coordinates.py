@@ -13,7 +13,7 @@ from search.report.content import Array, Cloud, Measure
 from search.report.plots.style import blank_figure
 
 MOST_LINES = 1000
-FEW_VALUES = 8
+FEW_VALUES = 5
 
 
 def plot_coordinates(
@@ -58,7 +58,10 @@ def plot_coordinates(
             "color": scale.apply(cloud.columns[lead.name][members]),
             "colorscale": "Cividis",
             "showscale": True,
-            "colorbar": {"title": {"text": f"{lead.title}{scale.suffix}"}},
+            "colorbar": {
+                "title": {"text": f"{words(lead.name)}{scale.suffix}", "side": "right"},
+                "thickness": 14,
+            },
         },
         dimensions=dimensions,
         labelangle=-30,
@@ -76,7 +79,8 @@ def _dimension(measure: Measure, values: Array, names: Sequence[str] | None) -> 
         axis["tickvals"] = list(range(len(names)))
         axis["ticktext"] = list(names)
         axis["range"] = [-0.5, len(names) - 0.5]
-    elif ticks.size <= FEW_VALUES:
-        axis["tickvals"] = ticks
-        axis["ticktext"] = [number(float(tick)) for tick in ticks]
+    else:  # many axes stand close together: few ticks on each
+        chosen = ticks if ticks.size <= FEW_VALUES else ticks[[0, ticks.size // 2, -1]]
+        axis["tickvals"] = chosen
+        axis["ticktext"] = [number(float(tick)) for tick in chosen]
     return axis

@@ -65,7 +65,8 @@ def plot_pareto(
     ):
         feasible = cloud.columns[measure.name][cloud.feasible]
         seen = feasible if feasible.size else cloud.columns[measure.name]
-        marked = (item.metrics.get(measure.name, np.nan) for item in (*best, *rivals))
+        metrics = [item.metrics for item in best] + [rival.metrics for rival in rivals]
+        marked = (named.get(measure.name, np.nan) for named in metrics)
         update(title=axis_title(measure), type="log", range=_frame(seen, marked, scale.factor))
     return figure
 

@@ -87,7 +87,9 @@ def test_every_axis_names_its_unit() -> None:
     assert "[USD]" in figure.layout.xaxis.title.text
     assert "[token/J]" in figure.layout.yaxis.title.text
     assert data.progress is not None
-    titles = [note.text for note in plot_convergence(data.progress, data.objectives).layout.annotations]
+    titles = [
+        note.text for note in plot_convergence(data.progress, data.objectives).layout.annotations
+    ]
     assert any("[USD]" in title for title in titles)
     assert "[s]" in plot_convergence(data.progress, data.objectives).layout.xaxis6.title.text
     assert "[ms]" in plot_bars(data.best[0].bars["time"]).layout.xaxis.title.text
