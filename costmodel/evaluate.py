@@ -133,17 +133,27 @@ def evaluate_pool(
     tco = total_cost(technology, pool, price, thermal.power_average, thermal.power_peak)
     held = workload.weight_bytes(deployment, width) + workload.cache_bytes(deployment, width)
     return PoolResult(
-        pool=pool, clock=clock, resources=resources, mapped=mapped, areas=areas,
-        floorplan=floorplan, energy=energy, power=power, thermal=thermal, refresh_loss=loss,
-        cost=cost, price=price, tco=tco, seconds=seconds, weight=operators.weight,
+        pool=pool,
+        clock=clock,
+        resources=resources,
+        mapped=mapped,
+        areas=areas,
+        floorplan=floorplan,
+        energy=energy,
+        power=power,
+        thermal=thermal,
+        refresh_loss=loss,
+        cost=cost,
+        price=price,
+        tco=tco,
+        seconds=seconds,
+        weight=operators.weight,
         memory_bandwidth=memory_bandwidth(technology, pool, torch.zeros_like(loss)),
         memory_used=held / memory_capacity(technology, pool).clamp_min(1.0),
-    )  # fmt: skip
+    )
 
 
-def busy_seconds(
-    workload: Workload, pool: Pool, step: Tensor, points: tuple[str, ...]
-) -> Tensor:
+def busy_seconds(workload: Workload, pool: Pool, step: Tensor, points: tuple[str, ...]) -> Tensor:
     """Time that one request keeps a package of the pool busy, by point ``[*batch,P]`` [s].
 
     Notes

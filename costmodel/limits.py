@@ -41,9 +41,7 @@ class Limits:
         return dataclasses.replace(self, ignored=(*self.ignored, name))
 
 
-LIMIT_NAMES = tuple(
-    field.name for field in dataclasses.fields(Limits) if field.name != "ignored"
-)
+LIMIT_NAMES = tuple(field.name for field in dataclasses.fields(Limits) if field.name != "ignored")
 
 
 def package_power_limit(limits: Limits, technology: Technology, cooling: Tensor) -> Tensor | None:

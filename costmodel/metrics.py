@@ -18,33 +18,122 @@ class MetricSpec:
 
 
 METRICS: dict[str, MetricSpec] = {
-    "ttft": MetricSpec("s", "minimize", "Time to first token", "unloaded prefill of the new tokens; slowest request kind"),
-    "tpot": MetricSpec("s", "minimize", "Time per output token", "one decode step at the mean context; slowest request kind"),
-    "package_seconds_per_request": MetricSpec("s", "minimize", "Package-seconds a request", "packages x (t_prefill + generated x TPOT / batch), summed over pools"),
-    "throughput_per_package": MetricSpec("token/s", "maximize", "Generated tokens/s a package", "generated tokens of a request / package-seconds of a request"),
-    "cost_per_mtoken": MetricSpec("USD", "minimize", "Cost per million generated tokens", "package-seconds x $ per package-second / generated tokens x 1e6"),
-    "tokens_per_joule": MetricSpec("token/J", "maximize", "Generated tokens/s per wall watt", "generated tokens / (package-seconds x wall power)"),
-    "unit_cost": MetricSpec("USD", "minimize", "Manufacturing cost of a package", "dies, memory, interposer, substrate, assembly, test, yield loss"),
-    "unit_price": MetricSpec("USD", "minimize", "Money paid for a package", "manufacturing cost + NRE / volume, or the market price"),
-    "nre": MetricSpec("USD", "minimize", "Non-recurring engineering", "mask sets, design and package development, once"),
-    "tco_per_hour": MetricSpec("USD/h", "minimize", "Cost of a package-hour", "capital recovery, facility, maintenance, electricity per busy hour"),
-    "package_power_peak": MetricSpec("W", "minimize", "Package power in the hottest phase", "largest phase average, with leakage at temperature"),
-    "package_power_average": MetricSpec("W", "minimize", "Package power, average", "phases weighted by the time a request spends in them"),
-    "wall_power": MetricSpec("W", "minimize", "Wall power a package", "package average with its share of host, network, losses, cooling, PUE"),
-    "rack_power": MetricSpec("W", "minimize", "Rack power", "packages of a rack in their hottest phase, with hosts and switches"),
-    "junction_temperature": MetricSpec("K", "minimize", "Junction temperature", "hottest compute die in the hottest phase"),
-    "memory_temperature": MetricSpec("K", "minimize", "Memory temperature", "hottest stack in the hottest phase"),
+    "ttft": MetricSpec(
+        "s",
+        "minimize",
+        "Time to first token",
+        "unloaded prefill of the new tokens; slowest request kind",
+    ),
+    "tpot": MetricSpec(
+        "s",
+        "minimize",
+        "Time per output token",
+        "one decode step at the mean context; slowest request kind",
+    ),
+    "package_seconds_per_request": MetricSpec(
+        "s",
+        "minimize",
+        "Package-seconds a request",
+        "packages x (t_prefill + generated x TPOT / batch), summed over pools",
+    ),
+    "throughput_per_package": MetricSpec(
+        "token/s",
+        "maximize",
+        "Generated tokens/s a package",
+        "generated tokens of a request / package-seconds of a request",
+    ),
+    "cost_per_mtoken": MetricSpec(
+        "USD",
+        "minimize",
+        "Cost per million generated tokens",
+        "package-seconds x $ per package-second / generated tokens x 1e6",
+    ),
+    "tokens_per_joule": MetricSpec(
+        "token/J",
+        "maximize",
+        "Generated tokens/s per wall watt",
+        "generated tokens / (package-seconds x wall power)",
+    ),
+    "unit_cost": MetricSpec(
+        "USD",
+        "minimize",
+        "Manufacturing cost of a package",
+        "dies, memory, interposer, substrate, assembly, test, yield loss",
+    ),
+    "unit_price": MetricSpec(
+        "USD",
+        "minimize",
+        "Money paid for a package",
+        "manufacturing cost + NRE / volume, or the market price",
+    ),
+    "nre": MetricSpec(
+        "USD",
+        "minimize",
+        "Non-recurring engineering",
+        "mask sets, design and package development, once",
+    ),
+    "tco_per_hour": MetricSpec(
+        "USD/h",
+        "minimize",
+        "Cost of a package-hour",
+        "capital recovery, facility, maintenance, electricity per busy hour",
+    ),
+    "package_power_peak": MetricSpec(
+        "W",
+        "minimize",
+        "Package power in the hottest phase",
+        "largest phase average, with leakage at temperature",
+    ),
+    "package_power_average": MetricSpec(
+        "W",
+        "minimize",
+        "Package power, average",
+        "phases weighted by the time a request spends in them",
+    ),
+    "wall_power": MetricSpec(
+        "W",
+        "minimize",
+        "Wall power a package",
+        "package average with its share of host, network, losses, cooling, PUE",
+    ),
+    "rack_power": MetricSpec(
+        "W",
+        "minimize",
+        "Rack power",
+        "packages of a rack in their hottest phase, with hosts and switches",
+    ),
+    "junction_temperature": MetricSpec(
+        "K", "minimize", "Junction temperature", "hottest compute die in the hottest phase"
+    ),
+    "memory_temperature": MetricSpec(
+        "K", "minimize", "Memory temperature", "hottest stack in the hottest phase"
+    ),
     "die_area": MetricSpec("m2", "minimize", "Die area", "one compute die"),
-    "interposer_area": MetricSpec("m2", "minimize", "Interposer area", "dies and stacks with spacing"),
-    "die_yield": MetricSpec("1", "maximize", "Die yield", "clustered defects, spare cores harvested"),
+    "interposer_area": MetricSpec(
+        "m2", "minimize", "Interposer area", "dies and stacks with spacing"
+    ),
+    "die_yield": MetricSpec(
+        "1", "maximize", "Die yield", "clustered defects, spare cores harvested"
+    ),
     "memory_used": MetricSpec("1", "minimize", "Memory in use", "weights and KV cache / capacity"),
-    "current_density": MetricSpec("A/m2", "minimize", "Current density", "peak power of the compute dies / voltage / area"),
+    "current_density": MetricSpec(
+        "A/m2", "minimize", "Current density", "peak power of the compute dies / voltage / area"
+    ),
     "clock": MetricSpec("Hz", "maximize", "Clock", "alpha-power law through both foundry claims"),
-    "peak_throughput": MetricSpec("op/s", "maximize", "Peak dense throughput", "2 x multiply-accumulates a second at the format"),
-    "memory_bandwidth": MetricSpec("byte/s", "maximize", "Memory bandwidth", "pin rate x width x stacks"),
-    "network_bandwidth": MetricSpec("byte/s", "maximize", "Network bandwidth", "all links of a package, one direction"),
+    "peak_throughput": MetricSpec(
+        "op/s",
+        "maximize",
+        "Peak dense throughput",
+        "2 x multiply-accumulates a second at the format",
+    ),
+    "memory_bandwidth": MetricSpec(
+        "byte/s", "maximize", "Memory bandwidth", "pin rate x width x stacks"
+    ),
+    "network_bandwidth": MetricSpec(
+        "byte/s", "maximize", "Network bandwidth", "all links of a package, one direction"
+    ),
     "packages": MetricSpec("count", "minimize", "Packages a replica", "tensor x pipeline parallel"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ def _service_metrics(pools: list[PoolResult], workload: Workload) -> dict[str, T
     """What a user of the service sees: latency, money, energy."""
     requests = {request.name: request for request in workload.scenario.requests}
     tokens = sum(item.weight * item.generated_tokens for item in requests.values())
-    first, each = [], []
+    first: list[Tensor] = []
+    each: list[Tensor] = []
     package_seconds = torch.zeros((), dtype=torch.float64)
     money = torch.zeros((), dtype=torch.float64)
     joules = torch.zeros((), dtype=torch.float64)
@@ -252,7 +253,9 @@ def join_chunks(chunks: list[Metrics], count: int, width: int, shape: torch.Size
 
     def full(value: Tensor, trailing: int) -> Tensor:
         tail = value.shape[value.dim() - trailing :]
-        return value.expand(*lead, *tail) if value.shape[: value.dim() - trailing] != lead else value
+        return (
+            value.expand(*lead, *tail) if value.shape[: value.dim() - trailing] != lead else value
+        )
 
     values = {
         name: join([full(chunk.values[name], 0) for chunk in chunks], 0) for name in first.values
@@ -262,9 +265,7 @@ def join_chunks(chunks: list[Metrics], count: int, width: int, shape: torch.Size
         name: Breakdown(
             item.labels,
             join(
-                [
-                    full(chunk.breakdowns[name].values, len(item.labels)) for chunk in chunks
-                ],
+                [full(chunk.breakdowns[name].values, len(item.labels)) for chunk in chunks],
                 len(item.labels),
             ),
             item.unit,

@@ -1,4 +1,4 @@
-"""Search a changed world from the winners of the real one: which design wins then?
+"""Search a changed world from the winners of the real one, and see which design wins then.
 
 One experiment is resolved once; a variant changes its limits, its technology or its workload and
 searches again with the experiment's own samplers, starting from designs already found. A search
@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -102,11 +103,12 @@ class Laboratory:
             metrics=dict(zip(names, problem.archive["metrics"][row].tolist(), strict=True)),
             violations=dict(
                 zip(
-                    problem.violation_names, problem.archive["violations"][row].tolist(),
+                    problem.violation_names,
+                    problem.archive["violations"][row].tolist(),
                     strict=True,
                 )
             ),
-        )  # fmt: skip
+        )
 
 
 def everything(problem: Problem) -> Evaluation:
@@ -142,7 +144,7 @@ def without(*names: str) -> Callable[[World], World]:
     return change
 
 
-def with_limit(**values: float) -> Callable[[World], World]:
+def with_limit(**values: Any) -> Callable[[World], World]:
     """A world with other values of some limits."""
 
     def change(world: World) -> World:

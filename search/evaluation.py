@@ -28,6 +28,7 @@ from costmodel.timing.resources import compute_die, format_rate
 from costmodel.timing.tables import build_tables
 from costmodel.workload.loading import load_workload
 from search.breakdown import bars_of
+from search.executors.local import single_threaded
 from search.report.content import Bars
 from search.resolve import with_mapping_mode
 
@@ -161,7 +162,7 @@ def answer(
         designs = with_price(designs, 0.0)
     elif not machine.priced:
         notes.append("no market price is stated: the cost of making and designing it is used")
-    with torch.no_grad():
+    with torch.no_grad(), single_threaded():
         metrics = evaluate(designs, workload, technology, build_tables(), limits=limits)
     return Answer(
         machine=f"{machine.name} ({machine.title})",

@@ -198,7 +198,11 @@ class PhaseFile(Part):
 
     name: str
     options: dict[str, Scalar] = Field(default_factory=dict)
-    evaluations: int = Field(default=0, ge=0, description="0: until it has nothing left to do")
+    evaluations: int = Field(
+        default=0,
+        ge=0,
+        description="designs proposed before the next one takes over; 0: until nothing is left to do",
+    )
 
 
 class SamplerFile(Part):

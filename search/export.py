@@ -16,6 +16,8 @@ import torch
 
 from costmodel.errors import ConfigError, InfeasibleError, StudyError, nearest
 from costmodel.metrics import METRICS
+from search.executors.local import single_threaded
+from search.grounds import grounds_of
 from search.results import Design, design_at
 from search.storage import write_atomically
 from search.study import Study
@@ -59,7 +61,8 @@ def export(
     for pick in picks:
         designs |= select(study, pick, count)
     folder.mkdir(parents=True, exist_ok=True)
-    return [path for write in writers for path in write(study, designs, folder)]
+    with single_threaded():
+        return [path for write in writers for path in write(study, designs, folder)]
 
 
 def select(study: Study, pick: str, count: int = 1) -> dict[str, Design]:
@@ -122,7 +125,8 @@ def _yaml(study: Study, designs: dict[str, Design], folder: Path) -> list[Path]:
     paths = []
     for name, design in designs.items():
         x = torch.tensor(design.x, dtype=torch.float64)
-        notes = (f"{study.experiment.name}: evaluation {design.number}",)
+        own = (f"{study.experiment.name}: evaluation {design.number}",)
+        notes = (*own, *grounds_of(model, model.decoder.decode(x)).notes())
         text = model.system(x, name, f"{name} of {study.experiment.name}", notes)
         paths.append(_write(folder / f"{name}.yaml", text.encode()))
     return paths
@@ -140,10 +144,20 @@ def _json(study: Study, designs: dict[str, Design], folder: Path) -> list[Path]:
             "metrics": design.metrics,
             "units": {key: METRICS[key].unit for key in design.metrics if key in METRICS},
             "violations": design.violations,
+            **_grounds(study, design),
         }
         text = json.dumps(record, indent=2) + "\n"
         paths.append(_write(folder / f"{name}.json", text.encode()))
     return paths
+
+
+def _grounds(study: Study, design: Design) -> dict[str, Any]:
+    """What the figures rest on, where the cost model is known."""
+    if study.resolved is None:
+        return {}
+    model = study.resolved.model
+    designs = model.decoder.decode(torch.tensor(design.x, dtype=torch.float64))
+    return {"grounds": grounds_of(model, designs).record()}
 
 
 def _table(designs: dict[str, Design]) -> dict[str, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,16 @@ class Relaxation:
         return tuple(sorted(self.amounts, key=lambda name: -self.amounts[name]))
 
 
+Wording = Callable[[str, float, int], str]
+"""A limit, the share by which it is exceeded and the design that exceeds it, in words."""
+
+
+def by_share(name: str, amount: float, design: int) -> str:
+    """The wording that knows nothing of units."""
+    del design
+    return f"{name} by {amount:.2%}"
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """Why no design is feasible.
@@ -42,12 +53,15 @@ class Diagnosis:
         Least change of one limit, all others held, smallest first; empty when none is enough.
     joint : Relaxation
         Least total change of several limits that admits a design.
+    wording : callable
+        How a change is put into words.
     """
 
     broken: dict[str, float]
     always: tuple[str, ...]
     single: tuple[Relaxation, ...]
     joint: Relaxation
+    wording: Wording = by_share
 
     def lines(self) -> list[str]:
         """The diagnosis in words."""
@@ -58,16 +72,18 @@ class Diagnosis:
         if self.always:
             text.append(f"no design evaluated meets {', '.join(self.always)}")
         for relaxation in self.single:
-            (name,) = relaxation.amounts
-            amount = relaxation.amounts[name]
-            text.append(f"relaxing {name} alone by {amount:.2%} admits design {relaxation.design}")
+            words = " and ".join(self._words(relaxation))
+            text.append(f"relaxing {words} alone admits design {relaxation.design}")
         if not self.single:
-            parts = [f"{n} by {self.joint.amounts[n]:.2%}" for n in self.joint.names]
+            words = " and ".join(self._words(self.joint))
             text.append(
-                f"no single limit is enough; relaxing {' and '.join(parts)} admits design "
-                f"{self.joint.design}"
+                f"no single limit is enough; relaxing {words} admits design {self.joint.design}"
             )
         return text
+
+    def _words(self, relaxation: Relaxation) -> list[str]:
+        amounts = relaxation.amounts
+        return [self.wording(name, amounts[name], relaxation.design) for name in relaxation.names]
 
 
 def diagnose(violations: np.ndarray, names: tuple[str, ...]) -> Diagnosis | None:

@@ -66,6 +66,16 @@ class Loaded:
         """Paths in the experiment may be relative to its file."""
         return Path(self.source.document.path).parent
 
+    def input_file(self, name: str) -> Path | None:
+        """The user's own file of that name, beside the experiment or else in the current folder.
+
+        Names of what is shipped have no suffix and are never taken for files.
+        """
+        if Path(name).suffix not in (".json", ".yaml", ".yml"):
+            return None
+        found = (path for path in (self.folder / name, Path(name)) if path.is_file())
+        return next(found, None)
+
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     """Read and check an experiment.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -68,9 +67,9 @@ def resolve(loaded: Loaded) -> Resolved:
 
 
 def located(loaded: Loaded, name: str) -> str:
-    """A path that is relative to the experiment's file; a name stays as it is."""
-    beside = loaded.folder / name
-    return str(beside) if beside.is_file() else name
+    """A path beside the experiment's file or below the current folder; a name stays as it is."""
+    path = loaded.input_file(name)
+    return name if path is None else str(path)
 
 
 def _workload(loaded: Loaded) -> Workload:
@@ -349,9 +348,3 @@ def _warnings(experiment: Experiment, space: Space) -> list[str]:
     if space.size < experiment.budget.evaluations:
         found.append(f"the space has only {space.size:.0f} designs; the search ends with them")
     return found
-
-
-def file_of(name: str) -> Path | None:
-    """The file that a model, scenario or template names by path, None for a shipped name."""
-    path = Path(name)
-    return path if path.is_file() else None

@@ -38,7 +38,7 @@ from search.evaluation import (
 from search.report.content import Measure, Rival
 
 TENSOR_PARALLEL = (1, 2, 4, 8, 16)
-BATCHES = (16, 32, 64, 128, 256, 512)
+BATCHES = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 SERVICE = (
     "ttft", "tpot", "memory_capacity", "format_support", "tensor_parallel_domain",
     "layers_per_stage", "tile_fits",
@@ -143,7 +143,7 @@ def _throttles(machine: Machine, metrics: Mapping[str, float]) -> list[str]:
 
 
 def plans(designs: Designs, technology: Technology, workload: Workload, width: str) -> Designs:
-    """The grid of plans of one machine, as a batch ``[B]``; the batch sizes run fastest.
+    """The grid of plans of one machine and the plan it came with, as a batch ``[B]``.
 
     Stages of a pipeline are added only as far as the memory of a domain is too small: to the
     divisors of the number of layers around the least that fits.
@@ -160,6 +160,8 @@ def plans(designs: Designs, technology: Technology, workload: Workload, width: s
         for pipeline in _stages(workload.model.layers, held / (capacity * tensor))
         for batch in BATCHES
     ]
+    own = designs.pools[0].deployment
+    rows.append((int(own.tensor_parallel), int(own.pipeline_parallel), int(own.batch)))
     columns = torch.tensor(rows, dtype=torch.int64).T
     plan: dict[str, str | int | Tensor | None] = {
         "format": width,

@@ -7,17 +7,12 @@
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 import json
-import os
-import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -25,23 +20,32 @@ import pyarrow as pa
 import torch
 
 from costmodel.errors import StudyError
+from costmodel.metrics import METRICS
 from search import evaluations, manifest
 from search.executors.local import single_threaded
 from search.experiment import Experiment
+from search.folder import (
+    EXPERIMENT,
+    LOCK,
+    STARTS,
+    experiment_digest,
+    make_room,
+    read_starts,
+    settle,
+)
 from search.infeasible import Diagnosis, diagnose
+from search.interrupt import interruptible
 from search.pareto import front, knee
 from search.problem import Problem
 from search.progress import Report, Watcher
 from search.reading import Loaded, dump, load
+from search.relaxation import wording
 from search.resolve import Resolved, resolve
 from search.results import Design, design_at, ranked, write_results
 from search.rounds import JOURNAL, Rounds
 from search.samplers.proposer import Proposer
 from search.storage import Lock, locked, read_commits, write_atomically
 
-EXPERIMENT = "experiment.yaml"
-LOCK = ".lock"
-STARTS = "starts.json"
 IDLE_ROUNDS = 50
 """Rounds without a new design after which a search has nothing left to evaluate."""
 
@@ -96,7 +100,7 @@ class Study:
             proposer=proposer,
             seed=experiment.seed,
             units=metric_units(),
-            starts=_read_starts(folder, problem),
+            starts=read_starts(folder, problem),
         )
 
     @classmethod
@@ -206,7 +210,7 @@ class Study:
     @classmethod
     def _of(cls, folder: Path, loaded: Loaded) -> Study:
         resolved = resolve(loaded)
-        identity = {**manifest.fingerprints(), "experiment": _experiment_digest(loaded)}
+        identity = {**manifest.fingerprints(), "experiment": experiment_digest(loaded)}
         return cls(
             folder, resolved.experiment, resolved.problem, resolved.proposer, identity, resolved
         )
@@ -326,7 +330,10 @@ class Study:
     def diagnosis(self) -> Diagnosis | None:
         """Why nothing is feasible; None when something is."""
         self._ensure()
-        return diagnose(self.problem.archive["violations"], self.problem.violation_names)
+        found = diagnose(self.problem.archive["violations"], self.problem.violation_names)
+        if found is None or self.resolved is None:
+            return found
+        return dataclasses.replace(found, wording=wording(self.resolved))
 
     def status(self) -> dict[str, Any]:
         """Where the study stands, as plain values; also while another process runs it."""
@@ -403,100 +410,6 @@ def _settled(stored: str) -> str:
     return "killed" if stored == "running" else stored
 
 
-def make_room(folder: Path, force: bool) -> None:
-    """Refuse an existing folder, or rename it; nothing is ever deleted.
-
-    Raises
-    ------
-    StudyError
-        Exit status 4, with the command that resumes the study there.
-    """
-    if not folder.exists():
-        return
-    if not force:
-        known = (folder / manifest.MANIFEST).exists()
-        raise StudyError(
-            f"{folder} exists",
-            next_step=(
-                f"go on with it by `scoville resume {folder}`, choose another --name, or rename it "
-                "with --force"
-                if known
-                else "choose another --name, or rename it with --force"
-            ),
-        )
-    number = 1
-    while (aside := folder.with_name(f"{folder.name}.{number}")).exists():
-        number += 1
-    folder.replace(aside)
-
-
-def settle(loaded: Loaded, experiment: Experiment, folder: Path) -> Experiment:
-    """Copy the user's own input files into a study, so that it runs again from its folder."""
-    changes: dict[str, Any] = {}
-    for key in ("model", "scenario", "template"):
-        path = loaded.folder / getattr(experiment, key)
-        if path.is_file():
-            target = f"{key}{path.suffix}"
-            shutil.copyfile(path, folder / target)
-            changes[key] = target
-    rivals = [
-        os.path.relpath(loaded.folder / rival, folder)
-        if (loaded.folder / rival).is_file()
-        else rival
-        for rival in experiment.rivals
-    ]
-    return experiment.model_copy(update={**changes, "rivals": tuple(rivals)})
-
-
 def metric_units() -> dict[str, str]:
     """Unit of each metric."""
-    from costmodel.metrics import METRICS
-
     return {name: spec.unit for name, spec in METRICS.items()}
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request to stop; a second one stops at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        del frame
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    previous = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            previous[number] = signal.signal(number, note)
-        except ValueError:  # not the main thread: whoever runs us handles signals
-            break
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _experiment_digest(loaded: Loaded) -> str:
-    """Digest of all that decides a search but its budget."""
-    content = loaded.experiment.model_dump(mode="json", exclude={"budget", "title", "rivals"})
-    digest = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16)
-    for key in ("model", "scenario", "template"):
-        path = loaded.folder / getattr(loaded.experiment, key)
-        if path.is_file():
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _read_starts(folder: Path, problem: Problem) -> torch.Tensor:
-    """Designs of a warm start that lie in the space."""
-    path = folder / STARTS
-    designs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    if not designs:
-        return torch.zeros(0, len(problem.space.variables), dtype=torch.float64)
-    names = [name for name in problem.space.names if name in designs[0]]
-    columns = {name: np.asarray([design[name] for design in designs]) for name in names}
-    x, inside = problem.space.encode(columns)
-    return torch.from_numpy(x[inside])

@@ -115,7 +115,8 @@ class Designs:
     @property
     def batch_shape(self) -> torch.Size:
         """Broadcast shape of all leaves."""
-        return torch.broadcast_shapes(*(leaf.shape for leaf in leaves(self)))
+        shape: torch.Size = torch.broadcast_shapes(*(leaf.shape for leaf in leaves(self)))
+        return shape
 
 
 def leaves(record: Any) -> Iterator[Tensor]:

@@ -104,7 +104,7 @@ class Technology:
         values = self._column(table, column)
         if not self.samples:
             return values[row]
-        shape = torch.broadcast_shapes(values.shape[:-1], row.shape)  # type: ignore[no-untyped-call]
+        shape = torch.broadcast_shapes(values.shape[:-1], row.shape)
         wide = values.expand(*shape, values.shape[-1])
         return wide.gather(-1, row.expand(shape).unsqueeze(-1)).squeeze(-1)
 

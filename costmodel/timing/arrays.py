@@ -48,13 +48,10 @@ def tile_cycles(
             item.unsqueeze(-1) for item in (height, width, rate, hidden, arrays, stationary)
         )
     across = ceil_divide(columns, width, relax)
-    weight_folds = ceil_divide(
-        ceil_divide(depth, height * rate, relax) * across, arrays, relax
-    )
+    weight_folds = ceil_divide(ceil_divide(depth, height * rate, relax) * across, arrays, relax)
     weight_fill = 2.0 * height + width - 2.0
     weight = (
-        weight_folds
-        * (hidden * maximum(rows, height) + (1.0 - hidden) * (rows + weight_fill))
+        weight_folds * (hidden * maximum(rows, height) + (1.0 - hidden) * (rows + weight_fill))
         + hidden * weight_fill
     )
     output_folds = ceil_divide(ceil_divide(rows, height, relax) * across, arrays, relax)

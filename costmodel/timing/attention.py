@@ -93,9 +93,7 @@ def attention_work(
     operations = shape.operations + shape.exponentials * r.exponential_cost + combined
     lanes_per_core = r.lanes / r.cores
     vector_time = (
-        waves
-        * (operations / (units * pieces))
-        / (lanes_per_core * r.clock * r.vector_efficiency)
+        waves * (operations / (units * pieces)) / (lanes_per_core * r.clock * r.vector_efficiency)
     )
     query_bytes = shape.groups * shape.rows * shape.depth * width
     cache = shape.groups * shape.columns * 2.0 * shape.depth * width

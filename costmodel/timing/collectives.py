@@ -98,7 +98,7 @@ def fabric(technology: Technology, pool: Pool, group: Tensor) -> Fabric:
 def collective_time(
     kind: str, wire: Tensor, net: Fabric, start: Tensor, relax: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Time of a collective and the bytes each package sends.
+    r"""Time of a collective and the bytes each package sends.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def collective_time(
 
     Notes
     -----
-    Ring, torus and switch: :math:`2 (n-1)/n \\, V/B`; a switch that adds on the way:
+    Ring, torus and switch: :math:`2 (n-1)/n \, V/B`; a switch that adds on the way:
     :math:`V/B'`, which no schedule without it can reach. Never below either bound.
     """
 

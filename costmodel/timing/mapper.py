@@ -243,9 +243,7 @@ class _Blocks:
     def saved(self) -> list[Tensor]:
         """Bytes saved against `alone` with each panel."""
         alone = self.alone[0] + self.alone[1]
-        return [
-            fit * (alone - (a + b)) for (a, b), fit in zip(self.shared, self.fits, strict=True)
-        ]
+        return [fit * (alone - (a + b)) for (a, b), fit in zip(self.shared, self.fits, strict=True)]
 
     def held(self, hold: Tensor) -> tuple[Tensor, Tensor]:
         """Bytes with the panel that `hold` names."""

@@ -68,14 +68,11 @@ def map_operators(
     )
 
     v = slice(o.index("vector").start, o.index("gather").stop)
-    vector = vector_work(
-        *(
-            _take(item, v, shape)
-            for item in (o.operations, o.exponentials, o.read, o.written, o.cached)
-        ),
-        r,
-        on_chip,
+    operations, exponentials, read, written, cached = (
+        _take(item, v, shape)
+        for item in (o.operations, o.exponentials, o.read, o.written, o.cached)
     )
+    vector = vector_work(operations, exponentials, read, written, cached, r, on_chip)
 
     net = fabric(technology, pool, pool.deployment.tensor_parallel)
     network, sent = [], []
@@ -143,9 +140,7 @@ def map_operators(
             ],
             -1,
         ),
-        network_bytes=torch.cat(
-            [count_gemm, count_attention, none_v, torch.cat(sent, -1)], -1
-        ),
+        network_bytes=torch.cat([count_gemm, count_attention, none_v, torch.cat(sent, -1)], -1),
         tile={
             "rows": tile.rows,
             "columns": tile.columns,

@@ -14,7 +14,6 @@ from costmodel.errors import DataError
 from costmodel.hardware.system import Die, Pool
 from costmodel.hardware.technology import Technology
 
-
 WIDE_BYTES = 2.0
 """Formats below this width are run by the narrow kernels of an engine [byte]."""
 

@@ -95,9 +95,7 @@ def _scenario(name: str, place: str, content: Any) -> Scenario:
         Request(**{**request.model_dump(), "weight": request.weight / total})
         for request in parsed.requests
     )
-    return Scenario(
-        name=name, title=parsed.title, requests=requests, volume=parsed.volume
-    )
+    return Scenario(name=name, title=parsed.title, requests=requests, volume=parsed.volume)
 
 
 def _explain(place: str, content: Any, location: tuple[Any, ...], error: Any) -> str:
@@ -123,9 +121,7 @@ def _has(node: Any, key: Any) -> bool:
     return key in node if isinstance(node, dict) else isinstance(key, int) and key < len(node)
 
 
-def _locate(
-    name: str | Path, folder: str, suffix: str, known: tuple[str, ...], noun: str
-) -> Path:
+def _locate(name: str | Path, folder: str, suffix: str, known: tuple[str, ...], noun: str) -> Path:
     """A shipped file by name, else a path that exists."""
     shipped = DATA / folder / f"{name}{suffix}"
     if str(name) in known:

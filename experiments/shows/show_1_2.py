@@ -42,42 +42,76 @@ def measure() -> Iterator[Line]:
     operations = 2 * (body * TOKENS + 2 * pairs * model.head_dim + model.head_parameters)
     peak = PACKAGES * metrics["peak_throughput"].item()
     least = 1e3 * operations / peak
-    yield Line("prefill bound: all operations at peak", "36.1 ms", f"{least:.1f} ms",
-               abs(least - 36.1) < 0.1)  # fmt: skip
+    yield Line(
+        "prefill bound: all operations at peak",
+        "36.1 ms",
+        f"{least:.1f} ms",
+        abs(least - 36.1) < 0.1,
+    )
     moved = 2 * (body + model.head_parameters) + 2 * BATCH * CONTEXT * model.kv_elements_per_token
     least_decode = 1e3 * moved / (PACKAGES * metrics["memory_bandwidth"].item())
-    yield Line("decode bound: weights and KV at peak bandwidth", "6.79 ms",
-               f"{least_decode:.2f} ms", abs(least_decode - 6.79) < 0.02)  # fmt: skip
-    yield Line("prefill of 2,048 tokens", "60 to 100 ms, above its bound", f"{prefill:.1f} ms",
-               60.0 <= prefill <= 100.0 and prefill > least)  # fmt: skip
-    yield Line("decode, batch 32, context 4,096", "9 to 20 ms, above its bound",
-               f"{decode:.1f} ms", 9.0 <= decode <= 20.0 and decode > least_decode)  # fmt: skip
+    yield Line(
+        "decode bound: weights and KV at peak bandwidth",
+        "6.79 ms",
+        f"{least_decode:.2f} ms",
+        abs(least_decode - 6.79) < 0.02,
+    )
+    yield Line(
+        "prefill of 2,048 tokens",
+        "60 to 100 ms, above its bound",
+        f"{prefill:.1f} ms",
+        60.0 <= prefill <= 100.0 and prefill > least,
+    )
+    yield Line(
+        "decode, batch 32, context 4,096",
+        "9 to 20 ms, above its bound",
+        f"{decode:.1f} ms",
+        9.0 <= decode <= 20.0 and decode > least_decode,
+    )
 
     latency = metrics.breakdowns["latency"]
     points, names = latency.labels
     for row, point in enumerate(points):
-        parts = {name: 1e3 * latency.values[row, column].item()
-                 for column, name in enumerate(names)}  # fmt: skip
+        parts = {
+            name: 1e3 * latency.values[row, column].item() for column, name in enumerate(names)
+        }
         text = ", ".join(f"{name} {part:.2f}" for name, part in parts.items() if part >= 0.005)
         yield Line(f"parts of {point}, ms", "", text)
         if point.endswith("prefill"):
             gemms, reduce = sum(parts[name] for name in BODY), parts["reduce"]
     measured = _measured_gemms(model.layers, model)
-    yield Line("GEMMs of prefill (fitted: efficiency of the GPU class)",
-               "45 ms within 25 %", f"{gemms:.1f} ms, {measured:.1f} ms from measured rows",
-               abs(gemms / 45.0 - 1.0) <= TOLERANCE)  # fmt: skip
+    yield Line(
+        "GEMMs of prefill (fitted: efficiency of the GPU class)",
+        "45 ms within 25 %",
+        f"{gemms:.1f} ms, {measured:.1f} ms from measured rows",
+        abs(gemms / 45.0 - 1.0) <= TOLERANCE,
+    )
     rows = _measured_reduce(model.hidden * TOKENS * 2.0)
     low, high = (1e3 * 2 * model.layers * item for item in (min(rows), max(rows)))
-    yield Line("all-reduces of prefill (fitted: fabric of the GPU class)",
-               "26 to 32 ms within 25 %",
-               f"{reduce:.1f} ms, {low:.1f} to {high:.1f} ms from measured rows",
-               26.0 * (1 - TOLERANCE) <= reduce <= 32.0 * (1 + TOLERANCE))  # fmt: skip
-    for column in ("array_efficiency", "memory_efficiency", "attention_efficiency", "launch_time",
-                   "overlap_exponent", "collective_latency", "collective_half_size",
-                   "reduction_efficiency", "vector_efficiency", "vector_fusion"):  # fmt: skip
+    yield Line(
+        "all-reduces of prefill (fitted: fabric of the GPU class)",
+        "26 to 32 ms within 25 %",
+        f"{reduce:.1f} ms, {low:.1f} to {high:.1f} ms from measured rows",
+        26.0 * (1 - TOLERANCE) <= reduce <= 32.0 * (1 + TOLERANCE),
+    )
+    for column in (
+        "array_efficiency",
+        "memory_efficiency",
+        "attention_efficiency",
+        "launch_time",
+        "overlap_exponent",
+        "collective_latency",
+        "collective_half_size",
+        "reduction_efficiency",
+        "vector_efficiency",
+        "vector_fusion",
+    ):
         entry = technology.entry("software", "simt_shipped", column)
-        yield Line(f"software record, all GPUs: {column}", "", f"{entry.value:g} {entry.unit}, "
-                   f"{entry.kind}")  # fmt: skip
+        yield Line(
+            f"software record, all GPUs: {column}",
+            "",
+            f"{entry.value:g} {entry.unit}, {entry.kind}",
+        )
 
 
 def _measured_gemms(layers: int, model) -> float:  # type: ignore[no-untyped-def]
@@ -85,12 +119,20 @@ def _measured_gemms(layers: int, model) -> float:  # type: ignore[no-untyped-def
     query = model.heads * model.head_dim // PACKAGES
     key_value = 2 * model.kv_heads * model.head_dim // PACKAGES
     width = model.intermediate // PACKAGES
-    shapes = ((query + key_value, model.hidden), (model.hidden, query),
-              (2 * width, model.hidden), (model.hidden, width))  # fmt: skip
-    rows = [row for row in gemm_rows(16)
-            if row.chip == "H100-SXM5-80GB" and row.shape["M"] == str(TOKENS)]  # fmt: skip
+    shapes = (
+        (query + key_value, model.hidden),
+        (model.hidden, query),
+        (2 * width, model.hidden),
+        (model.hidden, width),
+    )
+    rows = [
+        row
+        for row in gemm_rows(16)
+        if row.chip == "H100-SXM5-80GB" and row.shape["M"] == str(TOKENS)
+    ]
     total = 0.0
     for columns, depth in shapes:
+
         def distance(row, columns=columns, depth=depth):  # type: ignore[no-untyped-def]
             return abs(math.log(int(row.shape["N"]) / columns)) + abs(
                 math.log(int(row.shape["K"]) / depth)

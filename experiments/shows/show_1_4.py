@@ -6,14 +6,14 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from costmodel.evaluate import evaluate
 from costmodel.hardware.catalog import load_chip
-from costmodel.hardware.system import Designs, Pool, leaves, map_leaves, replace_at
+from costmodel.hardware.system import Designs, Pool, map_leaves, replace_at
 from costmodel.metrics import Metrics
 from experiments.shows.harness import Line, Show
 from search.pricing import CostModel
@@ -34,8 +34,16 @@ VARIABLES = {
     "stacks": "pools.0.package.memory.0.stacks",
     "links": "pools.0.package.network.0.links",
 }
-METRICS = ("cost_per_mtoken", "tokens_per_joule", "ttft", "tpot", "unit_cost",
-           "package_power_peak", "junction_temperature", "memory_temperature")  # fmt: skip
+METRICS = (
+    "cost_per_mtoken",
+    "tokens_per_joule",
+    "ttft",
+    "tpot",
+    "unit_cost",
+    "package_power_peak",
+    "junction_temperature",
+    "memory_temperature",
+)
 STEP = 1e-4 / 3.0
 """Relative step; the sixth-order stencil reaches 1e-4 on either side."""
 STENCIL = ((1, 45.0 / 60.0), (2, -9.0 / 60.0), (3, 1.0 / 60.0))
@@ -69,15 +77,23 @@ def measure() -> Iterator[Line]:
         found = compare(model, designs, width)
         yield Line(
             f"w = {width}: max |AD-FD| / (|FD| + 1e-9) of a design's gradient",
-            "at most 1e-6", f"{found.by_design:.1e}", found.by_design <= TOLERANCE,
-        )  # fmt: skip
+            "at most 1e-6",
+            f"{found.by_design:.1e}",
+            found.by_design <= TOLERANCE,
+        )
         yield Line(
             f"w = {width}: the same for each of {found.slopes:,} slopes, beyond the rounding of FD",
-            "at most 1e-6", f"{found.by_slope:.1e}", found.by_slope <= TOLERANCE,
-        )  # fmt: skip
+            "at most 1e-6",
+            f"{found.by_slope:.1e}",
+            found.by_slope <= TOLERANCE,
+        )
         share = found.kinks / found.slopes
-        yield Line(f"w = {width}: slopes within 1e-4 of a kink", "at most 2 %",
-                   f"{share:.2%}", share <= KINKS)  # fmt: skip
+        yield Line(
+            f"w = {width}: slopes within 1e-4 of a kink",
+            "at most 2 %",
+            f"{share:.2%}",
+            share <= KINKS,
+        )
     yield from _batches(model)
     yield from _structures(model)
 
@@ -114,8 +130,11 @@ def compare(model: CostModel, designs: Designs, width: float) -> Comparison:
         [
             torch.stack(
                 torch.autograd.grad(
-                    torch.log(metrics[metric]).sum(), list(logs.values()), retain_graph=True,
-                    allow_unused=True, materialize_grads=True,
+                    torch.log(metrics[metric]).sum(),
+                    list(logs.values()),
+                    retain_graph=True,
+                    allow_unused=True,
+                    materialize_grads=True,
                 )
             )
             for metric in METRICS
@@ -134,12 +153,9 @@ def compare(model: CostModel, designs: Designs, width: float) -> Comparison:
             step: torch.stack([torch.log(item[metric]) for metric in METRICS])
             for step, item in samples.items()
         }
-        difference = sum(
-            weight * (values[step] - values[-step]) for step, weight in STENCIL
-        ) / STEP  # fmt: skip
-        central = {
-            step: (values[step] - values[-step]) / (2 * step * STEP) for step in (1, 2, 3)
-        }
+        wings = [weight * (values[step] - values[-step]) for step, weight in STENCIL]
+        difference = torch.stack(wings).sum(0) / STEP
+        central = {step: (values[step] - values[-step]) / (2 * step * STEP) for step in (1, 2, 3)}
         # Curvature makes central differences grow as h squared: 8 to 3. A kink does not.
         bend = (central[3] - central[1]) - (central[2] - central[1]) * 8.0 / 3.0
         rounding = torch.finfo(torch.float64).eps * (1.0 + values[1].abs()) * 2.0 / STEP
@@ -162,15 +178,16 @@ def _batches(model: CostModel) -> Iterator[Line]:
     designs = random_designs(model, 300, seed=5)
     whole = model.evaluate(designs)
     for size in BATCHES:
-        part = model.evaluate(map_leaves(designs, lambda leaf, size=size: cut(leaf, size)))
+        part = model.evaluate(map_leaves(designs, partial(cut, size=size)))
         yield Line(f"batch of {size}", "equal bit for bit", *_same(whole, part, size))
     folded = model.evaluate(
         map_leaves(designs, lambda leaf: cut(leaf, 20).reshape(4, 5) if leaf.dim() else leaf)
     )
     flat = dataclasses.replace(
-        folded, values={name: value.reshape(20) for name, value in folded.values.items()},
+        folded,
+        values={name: value.reshape(20) for name, value in folded.values.items()},
         violations=folded.violations.reshape(20, -1),
-    )  # fmt: skip
+    )
     yield Line("batch of (4, 5)", "equal bit for bit", *_same(whole, flat, 20))
 
 
@@ -178,26 +195,35 @@ def _structures(model: CostModel) -> Iterator[Line]:
     technology = model.technology
     alone = model.evaluate(load_chip("groq-lpu", technology).designs)
     finite = all(torch.isfinite(value).all() for value in alone.values.values())
-    yield Line("a machine without HBM (Groq LPU, weights in SRAM)", "evaluates",
-               f"TPOT {1e3 * alone['tpot'].item():.1f} ms, "
-               f"{alone['cost_per_mtoken'].item():.0f} $/Mtoken", bool(finite))  # fmt: skip
+    yield Line(
+        "a machine without HBM (Groq LPU, weights in SRAM)",
+        "evaluates",
+        f"TPOT {1e3 * alone['tpot'].item():.1f} ms, {alone['cost_per_mtoken'].item():.0f} $/Mtoken",
+        bool(finite),
+    )
     pool = load_chip("h100", technology).designs.pools[0]
     other = load_chip("h200", technology).designs.pools[0]
     pools: tuple[Pool, ...] = (
-        dataclasses.replace(pool, role="prefill"), dataclasses.replace(other, role="decode"),
-    )  # fmt: skip
+        dataclasses.replace(pool, role="prefill"),
+        dataclasses.replace(other, role="decode"),
+    )
     both = model.evaluate(Designs(pools))
     finite = all(torch.isfinite(value).all() for value in both.values.values())
-    yield Line("two pools (prefill on H100, decode on H200)", "evaluates",
-               f"TTFT {1e3 * both['ttft'].item():.1f} ms, TPOT {1e3 * both['tpot'].item():.1f} ms, "
-               f"{both['cost_per_mtoken'].item():.2f} $/Mtoken", bool(finite))  # fmt: skip
+    yield Line(
+        "two pools (prefill on H100, decode on H200)",
+        "evaluates",
+        f"TTFT {1e3 * both['ttft'].item():.1f} ms, TPOT {1e3 * both['tpot'].item():.1f} ms, "
+        f"{both['cost_per_mtoken'].item():.2f} $/Mtoken",
+        bool(finite),
+    )
 
 
 def _same(whole: Metrics, part: Metrics, size: int) -> tuple[str, bool]:
     different = [
-        name for name, value in part.values.items()
+        name
+        for name, value in part.values.items()
         if not torch.equal(value, whole.values[name][:size])
-    ]  # fmt: skip
+    ]
     if not torch.equal(part.violations, whole.violations[:size]):
         different.append("violations")
     return (f"{', '.join(different)} differ" if different else "equal"), not different

@@ -40,8 +40,12 @@ def measure() -> Iterator[Line]:
         rate = distinct / seconds
         metrics, limits = len(problem.metric_names), len(problem.violation_names)
         yield Line("distinct designs", "", f"{distinct:,} of {DESIGNS:,} drawn")
-        yield Line(f"designs a second, {metrics} metrics, {limits} limits, {CORES} threads, eager",
-                   "Must 500", f"{rate:,.0f}", rate >= MUST)  # fmt: skip
+        yield Line(
+            f"designs a second, {metrics} metrics, {limits} limits, {CORES} threads, eager",
+            "Must 500",
+            f"{rate:,.0f}",
+            rate >= MUST,
+        )
         yield Line("the goal", "2,000", "met" if rate >= GOAL else f"not met ({rate:,.0f})")
         with profile(activities=[ProfilerActivity.CPU]) as record:
             model(space.values(x[:512]), 0.0)
@@ -49,8 +53,11 @@ def measure() -> Iterator[Line]:
         total = sum(item.self_cpu_time_total for item in averages)
         largest = sorted(averages, key=lambda item: -item.self_cpu_time_total)[:ROWS]
         for item in largest:
-            yield Line(f"profile: {item.key}", "",
-                       f"{item.self_cpu_time_total / total:.1%} in {item.count:,} calls")  # fmt: skip
+            yield Line(
+                f"profile: {item.key}",
+                "",
+                f"{item.self_cpu_time_total / total:.1%} in {item.count:,} calls",
+            )
 
 
 SHOW = Show("rate of evaluation", measure)

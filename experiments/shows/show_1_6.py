@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from costmodel.hardware.export import at_index
 from costmodel.hardware.technology import CONSTANT, SINGLE
 from costmodel.workload import load_workload
 from experiments.counterfactual import (
@@ -24,30 +25,43 @@ from experiments.counterfactual import (
     without,
 )
 from experiments.shows.harness import Line, Show
+from search.evaluation import Machine
 from search.problem import Problem
 from search.report.content import Measure, Rival
 from search.rivals import Contest, compare
-from search.evaluation import Machine
-from costmodel.hardware.export import at_index
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENT = ROOT / "experiments" / "quickstart.yaml"
 SEARCH, AGAIN = 60_000, 10_000
 """Distinct designs of the first search, and of each search of a changed world."""
 BEST, STARTS = 5, 32
-STRUCTURE = ("node", "compute_dies", "array", "arrays_per_core", "memory", "stacks", "cooling",
-             "package", "tensor_parallel", "topology")  # fmt: skip
+STRUCTURE = (
+    "node",
+    "compute_dies",
+    "array",
+    "arrays_per_core",
+    "memory",
+    "stacks",
+    "cooling",
+    "package",
+    "tensor_parallel",
+    "topology",
+)
 NEAR = 0.02
 """A limit binds when less than 2 % of it is left."""
 BETTER = 1e-3
 LINK, SOFTWARE = "serdes_224g", "systolic_optimal"
 FREE_LINKS = with_numbers(
-    ("link", LINK, "energy", 0.0), ("link", LINK, "area_per_lane", 0.0),
-    ("link", LINK, "edge_per_lane", 0.0), ("link", LINK, "controller_area", 0.0),
-    (CONSTANT, "cable_price", SINGLE, 0.0), (CONSTANT, "switch_price", SINGLE, 0.0),
-    (CONSTANT, "switch_energy", SINGLE, 0.0), (CONSTANT, "optics_price", SINGLE, 0.0),
+    ("link", LINK, "energy", 0.0),
+    ("link", LINK, "area_per_lane", 0.0),
+    ("link", LINK, "edge_per_lane", 0.0),
+    ("link", LINK, "controller_area", 0.0),
+    (CONSTANT, "cable_price", SINGLE, 0.0),
+    (CONSTANT, "switch_price", SINGLE, 0.0),
+    (CONSTANT, "switch_energy", SINGLE, 0.0),
+    (CONSTANT, "optics_price", SINGLE, 0.0),
     (CONSTANT, "optics_energy", SINGLE, 0.0),
-)  # fmt: skip
+)
 NO_NETWORK = together(
     with_numbers(
         ("software", SOFTWARE, "network_efficiency", 1e4),
@@ -57,7 +71,7 @@ NO_NETWORK = together(
         *(("topology", row, "hop_latency", 0.0) for row in ("switch", "torus_2d", "torus_3d")),
     ),
     without("tensor_parallel_domain"),
-)  # fmt: skip
+)
 HEAT = ("junction_temperature", "memory_temperature", "thermal_runaway")
 POWER = ("package_power", "rack_power", "current_density")
 FREE_VOLTAGE = together(
@@ -77,9 +91,7 @@ def decode_only(world: World) -> World:
     """The same model and limits, generation alone."""
     workload = load_workload(world.workload.model.name, "decode-only")
     scenario = dataclasses.replace(workload.scenario, volume=world.workload.scenario.volume)
-    return dataclasses.replace(
-        world, workload=dataclasses.replace(workload, scenario=scenario)
-    )
+    return dataclasses.replace(world, workload=dataclasses.replace(workload, scenario=scenario))
 
 
 def measure() -> Iterator[Line]:
@@ -87,7 +99,7 @@ def measure() -> Iterator[Line]:
     laboratory = Laboratory(EXPERIMENT)
     names = laboratory.resolved.problem.objective_names
     first = laboratory.search(laboratory.problem(), SEARCH)
-    starts = _starts(laboratory, first)
+    starts = _starts(first)
     base = laboratory.search(laboratory.problem(), AGAIN, starts)
     yield from _winners(laboratory, base, names)
     yield from _constants(laboratory, first, base, names)
@@ -96,14 +108,12 @@ def measure() -> Iterator[Line]:
     yield from _removed(laboratory, base, starts, names)
 
 
-def _starts(laboratory: Laboratory, problem: Problem) -> Tensor:
+def _starts(problem: Problem) -> Tensor:
     rows = [row for index in range(len(problem.goals)) for row in best_rows(problem, index, STARTS)]
     return torch.from_numpy(problem.archive["x"][sorted(set(rows))].copy())
 
 
-def _winners(
-    laboratory: Laboratory, problem: Problem, names: tuple[str, ...]
-) -> Iterator[Line]:
+def _winners(laboratory: Laboratory, problem: Problem, names: tuple[str, ...]) -> Iterator[Line]:
     space = laboratory.space
     low, high = space.bounds()
     binding: Counter[str] = Counter()
@@ -157,11 +167,17 @@ def _constants(
                 if moved:
                     place = row if column == SINGLE else f"{row}.{column}"
                     found[name].append(f"{place} {word} -> {moved}")
-    yield Line("constants varied to their low and high values", "",
-               f"{len(entries)}, over {len(candidates)} candidate designs")  # fmt: skip
+    yield Line(
+        "constants varied to their low and high values",
+        "",
+        f"{len(entries)}, over {len(candidates)} candidate designs",
+    )
     for name in names:
-        yield Line(f"constants that change the structure of the winner by {name}",
-                   "", f"{len(found[name])}: " + "; ".join(found[name]))  # fmt: skip
+        yield Line(
+            f"constants that change the structure of the winner by {name}",
+            "",
+            f"{len(found[name])}: " + "; ".join(found[name]),
+        )
 
 
 def _candidates(searched: Problem, base: Problem) -> Tensor:
@@ -180,7 +196,8 @@ def _candidates(searched: Problem, base: Problem) -> Tensor:
                 order = torch.argsort(score, stable=True)[:4]
                 chosen.append(x[order[torch.isfinite(score[order])]].numpy())
     rows = torch.cat([torch.as_tensor(item) for item in chosen])
-    return torch.unique(rows, dim=0)
+    distinct: Tensor = torch.unique(rows, dim=0)
+    return distinct
 
 
 def _used_rows(laboratory: Laboratory, candidates: Tensor) -> dict[str, set[str]]:
@@ -188,9 +205,14 @@ def _used_rows(laboratory: Laboratory, candidates: Tensor) -> dict[str, set[str]
     columns = laboratory.space.columns(candidates.numpy())
     used = {
         table: {str(item) for item in columns[name]}
-        for table, name in (("node", "node"), ("memory", "memory"), ("package", "package"),
-                            ("cooling", "cooling"), ("topology", "topology"))
-    }  # fmt: skip
+        for table, name in (
+            ("node", "node"),
+            ("memory", "memory"),
+            ("package", "package"),
+            ("cooling", "cooling"),
+            ("topology", "topology"),
+        )
+    }
     fixed = {"machine": {"systolic"}, "link": {LINK}, "software": {SOFTWARE}, "format": {"fp8"}}
     return used | fixed
 
@@ -239,10 +261,11 @@ def _rivals(laboratory: Laboratory, base: Problem) -> Iterator[Line]:
         cost, energy = (line.metrics[name] for name in names)
         broken = f"; breaks {', '.join(line.broken)}" if line.broken else ""
         yield Line(
-            f"{line.name} ({line.mapping} mapping, {line.money} money)", "",
+            f"{line.name} ({line.mapping} mapping, {line.money} money)",
+            "",
             f"{cost:.3f} $/Mtoken, {energy:.3f} token/J, {line.plan}{broken}"
             + (f"; {line.note}" if line.note else ""),
-        )  # fmt: skip
+        )
 
 
 def _physics(laboratory: Laboratory, base: Problem, starts: Tensor) -> Iterator[Line]:
@@ -250,30 +273,42 @@ def _physics(laboratory: Laboratory, base: Problem, starts: Tensor) -> Iterator[
     # Links have no use in a package that serves alone: eight share the model here.
     eight = Laboratory(EXPERIMENT, ["space.tensor_parallel=8"])
     wired = eight.search(eight.problem(), 2 * AGAIN)
-    free = eight.search(eight.problem(FREE_LINKS), AGAIN, _starts(eight, wired))
+    free = eight.search(eight.problem(FREE_LINKS), AGAIN, _starts(wired))
     yield _moved(eight, wired, free, "links", "free links raise links (TP 8)", up=True)
     tight = with_limit(tpot=0.004)
     packages = laboratory.search(laboratory.problem(tight), 2 * AGAIN, starts)
-    more = _starts(laboratory, packages)
+    more = _starts(packages)
     volts = laboratory.search(laboratory.problem(FREE_VOLTAGE), AGAIN, starts)
     yield _moved(laboratory, base, volts, "voltage_V", "free power raises the voltage", up=True)
     patient = laboratory.search(laboratory.problem(without("tpot")), AGAIN, more)
-    yield _moved(laboratory, packages, patient, "tensor_parallel",
-                 "no TPOT limit, against 4 ms, lowers TP", up=False)  # fmt: skip
+    yield _moved(
+        laboratory,
+        packages,
+        patient,
+        "tensor_parallel",
+        "no TPOT limit, against 4 ms, lowers TP",
+        up=False,
+    )
     tokens = laboratory.search(laboratory.problem(decode_only), 2 * AGAIN, starts)
     before, after = (_elements(laboratory.winners(item, 0)[0]) for item in (base, tokens))
-    yield Line("decode-only work shrinks the arrays (processing elements a package)",
-               "fewer", f"{before:,.0f} -> {after:,.0f}", after < before)  # fmt: skip
+    yield Line(
+        "decode-only work shrinks the arrays (processing elements a package)",
+        "fewer",
+        f"{before:,.0f} -> {after:,.0f}",
+        after < before,
+    )
 
 
 def _moved(
     laboratory: Laboratory, before: Problem, after: Problem, name: str, title: str, *, up: bool
 ) -> Line:
-    old, new = (
-        float(laboratory.winners(item, 0)[0].variables[name]) for item in (before, after)
+    old, new = (float(laboratory.winners(item, 0)[0].variables[name]) for item in (before, after))
+    return Line(
+        title,
+        "higher" if up else "lower",
+        f"{name} {old:g} -> {new:g}",
+        new > old if up else new < old,
     )
-    return Line(title, "higher" if up else "lower", f"{name} {old:g} -> {new:g}",
-                new > old if up else new < old)  # fmt: skip
 
 
 def _elements(winner: Winner) -> float:
@@ -289,11 +324,16 @@ def _removed(
 ) -> Iterator[Line]:
     """Does the winner change without a limit? Where not, how much of the limit was left."""
     removals: dict[str, Callable[[World], World]] = {
-        "power": without(*POWER), "heat": without(*HEAT), "memory": without("memory_capacity"),
-        "network": NO_NETWORK, "die edge": without("die_edge"),
-        "TPOT": without("tpot"), "die area and reticle": without("die_area", "reticle"),
-        "interposer": without("interposer_area"), "unit cost": without("unit_cost"),
-    }  # fmt: skip
+        "power": without(*POWER),
+        "heat": without(*HEAT),
+        "memory": without("memory_capacity"),
+        "network": NO_NETWORK,
+        "die edge": without("die_edge"),
+        "TPOT": without("tpot"),
+        "die area and reticle": without("die_area", "reticle"),
+        "interposer": without("interposer_area"),
+        "unit cost": without("unit_cost"),
+    }
     for title, change in removals.items():
         problem = laboratory.search(laboratory.problem(change), AGAIN, starts)
         parts = []

@@ -1,0 +1,1 @@
+"""Measured rows, fits to them and the errors that remain."""

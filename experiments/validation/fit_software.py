@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 import costmodel.hardware.loading
@@ -33,6 +34,8 @@ from experiments.validation.kernels import (
     resources_of,
 )
 from experiments.validation.rows import Row, read
+
+Seconds = NDArray[np.float64]
 
 SOFTWARE = "simt_shipped"
 FITTED_CHIPS = ("A100-SXM4-80GB", "H100-SXM5-80GB")
@@ -76,9 +79,11 @@ def gemm_rows(width: int) -> list[Row]:
     return [
         row
         for row in read("gemm")
-        if row.metric == "latency" and row.chip in CHIPS and WIDTH.get(row.precision) == width
+        if row.metric == "latency"
+        and row.chip in CHIPS
+        and WIDTH.get(row.precision) == width
         and "aiconfigurator" in row.source
-    ]  # fmt: skip
+    ]
 
 
 def attention_rows() -> list[Row]:
@@ -86,9 +91,11 @@ def attention_rows() -> list[Row]:
     return [
         row
         for row in read("attention")
-        if row.metric == "latency" and row.chip in CHIPS and row.precision == "bf16"
+        if row.metric == "latency"
+        and row.chip in CHIPS
+        and row.precision == "bf16"
         and row.phase in ("prefill", "decode")
-    ]  # fmt: skip
+    ]
 
 
 def collective_rows() -> list[Row]:
@@ -96,27 +103,30 @@ def collective_rows() -> list[Row]:
     return [
         row
         for row in read("collective")
-        if row.phase == "all_reduce" and row.metric == "latency" and row.chip in CHIPS
-        and row.chips > 1 and "aiconfigurator" in row.source
-    ]  # fmt: skip
+        if row.phase == "all_reduce"
+        and row.metric == "latency"
+        and row.chip in CHIPS
+        and row.chips > 1
+        and "aiconfigurator" in row.source
+    ]
 
 
-Predict = Callable[[list[Row], Technology], np.ndarray]
+Predict = Callable[[list[Row], Technology], Seconds]
 
 
-def predict_gemm(rows: list[Row], technology: Technology) -> np.ndarray:
+def predict_gemm(rows: list[Row], technology: Technology) -> Seconds:
     """Seconds of every row."""
     return _by_machine(rows, technology, gemm_latency)
 
 
-def predict_attention(rows: list[Row], technology: Technology) -> np.ndarray:
+def predict_attention(rows: list[Row], technology: Technology) -> Seconds:
     """Seconds of every row."""
     return _by_machine(rows, technology, attention_latency)
 
 
-def predict_collective(rows: list[Row], technology: Technology) -> np.ndarray:
+def predict_collective(rows: list[Row], technology: Technology) -> Seconds:
     """Seconds of every row."""
-    found = np.zeros(len(rows))
+    found: Seconds = np.zeros(len(rows))
     for chip in {row.chip for row in rows}:
         index = [number for number, row in enumerate(rows) if row.chip == chip]
         chosen = tuple(rows[number] for number in index)
@@ -125,8 +135,8 @@ def predict_collective(rows: list[Row], technology: Technology) -> np.ndarray:
     return found
 
 
-def _by_machine(rows: list[Row], technology: Technology, latency) -> np.ndarray:  # type: ignore[no-untyped-def]
-    found = np.zeros(len(rows))
+def _by_machine(rows: list[Row], technology: Technology, latency) -> Seconds:  # type: ignore[no-untyped-def]
+    found: Seconds = np.zeros(len(rows))
     for chip, precision in {(row.chip, row.precision) for row in rows}:
         index = [
             number
@@ -150,21 +160,23 @@ def with_values(
 
 def fit(
     rows: list[Row], parameters: tuple[Parameter, ...], predict: Predict, technology: Technology
-) -> np.ndarray:
+) -> Seconds:
     """Least squares of log ratios, with a soft loss against outliers."""
     measured = np.log(np.array([seconds(row) for row in rows]))
     low = np.log([parameter.low for parameter in parameters])
     high = np.log([parameter.high for parameter in parameters])
 
-    def residuals(logs: np.ndarray) -> np.ndarray:
+    def residuals(logs: np.ndarray) -> Seconds:
         trial = with_values(technology, parameters, np.exp(logs))
-        return np.log(predict(rows, trial)) - measured
+        found: Seconds = np.log(predict(rows, trial)) - measured
+        return found
 
     start = np.log([parameter.start for parameter in parameters])
     solution = least_squares(
         residuals, start, bounds=(low, high), loss="soft_l1", f_scale=0.1, diff_step=1e-3
     )
-    return np.exp(solution.x)
+    values: Seconds = np.exp(solution.x)
+    return values
 
 
 def seconds(row: Row) -> float:
@@ -172,10 +184,11 @@ def seconds(row: Row) -> float:
     return row.value * {"ms": 1e-3, "us": 1e-6, "s": 1.0}[row.unit]
 
 
-def errors(rows: list[Row], predict: Predict, technology: Technology) -> np.ndarray:
+def errors(rows: list[Row], predict: Predict, technology: Technology) -> Seconds:
     """Relative errors, signed."""
     measured = np.array([seconds(row) for row in rows])
-    return predict(rows, technology) / measured - 1.0
+    found: Seconds = predict(rows, technology) / measured - 1.0
+    return found
 
 
 def report(name: str, rows: list[Row], predict: Predict, technology: Technology, how: str) -> None:

@@ -11,13 +11,13 @@ from torch import Tensor
 from costmodel.hardware.catalog import load_chip
 from costmodel.hardware.system import Pool
 from costmodel.hardware.technology import Technology
+from costmodel.numerics.relax import overlap
 from costmodel.physics.clock import clock_frequency
 from costmodel.timing.attention import AttentionShape, attention_work
 from costmodel.timing.collectives import collective_time, fabric
 from costmodel.timing.mapper import Product, best_tiles, gemm_work
 from costmodel.timing.resources import Resources, compute_die, package_resources
 from costmodel.timing.tables import build_tables
-from costmodel.numerics.relax import overlap
 from costmodel.workload.operators import SOFTMAX_OPERATIONS, scored_context
 from experiments.validation.rows import Row
 
@@ -82,8 +82,15 @@ def attention_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
         pairs = new * cached + new * (new + 1) // 2
         scored = scored_context(new, cached, shared)
         scores = float(batch * heads * pairs)
-        values = (batch * kv_heads, new * shared, context, width, scored,
-                  SOFTMAX_OPERATIONS * scores, scores)  # fmt: skip
+        values = (
+            batch * kv_heads,
+            new * shared,
+            context,
+            width,
+            scored,
+            SOFTMAX_OPERATIONS * scores,
+            scores,
+        )
         for store, value in zip(fields, values, strict=True):
             store.append(float(value))
     work = attention_work(AttentionShape(*column(rows, *fields)), resources, on_chip=False)

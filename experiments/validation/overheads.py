@@ -37,8 +37,12 @@ PROMPT = 300
 """Prompt of the chat requests; ML.ENERGY does not record it (assumed) [token]."""
 LONG_KERNEL = 2e-4
 """Shorter kernels end before a board's power sensor has settled [s]."""
-NAMES = {"A100-SXM4-80GB": "a100", "H100-SXM5-80GB": "h100", "H200-SXM5-141GB": "h200",
-         "MI300X": "mi300x"}  # fmt: skip
+NAMES = {
+    "A100-SXM4-80GB": "a100",
+    "H100-SXM5-80GB": "h100",
+    "H200-SXM5-141GB": "h200",
+    "MI300X": "mi300x",
+}
 TABLES = build_tables()
 
 

@@ -16,6 +16,7 @@ from search import manifest
 from search.display import number
 from search.evaluation import Machine
 from search.evidence import Influence
+from search.executors.local import single_threaded
 from search.pareto import front, hypervolume
 from search.report.content import (
     Array,
@@ -70,7 +71,8 @@ def write_report(study: Study, rivals: bool = True) -> Path:
     Path
         The file.
     """
-    data, labels = report_data(study, rivals)
+    with single_threaded():  # small batches: more threads only wait for each other
+        data, labels = report_data(study, rivals)
     path = study.folder / REPORT
     write_atomically(path, render_report(data, labels).encode())
     return path
@@ -239,7 +241,7 @@ def assumed(examined: Sequence[Examined]) -> tuple[Assumption, ...]:
     """Assumed and estimated numbers behind the designs, those that move a metric most first."""
     strongest: dict[str, tuple[float, str, Influence]] = {}
     for item in examined:
-        for metric, influences in item.influences.items():
+        for metric, influences in item.grounds.influences.items():
             for influence in influences:
                 if influence.value.kind not in SOFT:
                     continue
@@ -269,7 +271,7 @@ def _sources(technology: Technology, examined: Sequence[Examined]) -> tuple[Sour
     used = {
         key
         for item in examined
-        for influences in item.influences.values()
+        for influences in item.grounds.influences.values()
         for influence in influences
         for key in influence.value.source
     }
@@ -282,13 +284,9 @@ def _sources(technology: Technology, examined: Sequence[Examined]) -> tuple[Sour
 def _reach(examined: Sequence[Examined]) -> list[str]:
     """What lies outside the known chips, by design."""
     return [
-        f"{item.best.mark} lies outside what the known chips span by "
-        + ", ".join(
-            f"{size:.1f} doublings in {METRICS[name].title.lower() if name in METRICS else name}"
-            for name, size in list(item.outside.items())[:3]
-        )
+        f"{item.best.mark} lies outside what the known chips span by {item.grounds.reach()}."
         for item in examined
-        if item.outside
+        if item.grounds.outside
     ]
 
 

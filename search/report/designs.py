@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from costmodel.evaluate import evaluate, evaluate_pool
+from costmodel.evaluate import evaluate_pool
 from costmodel.hardware.system import Designs
 from costmodel.hardware.technology import Technology
 from costmodel.limits import Limits
 from costmodel.metrics import METRICS, Metrics
 from search.breakdown import bars_of
 from search.display import number
-from search.evidence import Influence, assumed_share, elasticities, extrapolation
+from search.grounds import Grounds, grounds_of
 from search.pricing import CostModel
-from search.reach import features, known_features
 from search.report.blocks import package_blocks
 from search.report.content import Best, Block, Evidence, Knob, Margin
 from search.results import Design
@@ -25,11 +23,6 @@ from search.space import Space, Variable
 
 LIMITED = {"package_power": "package_power_peak", "memory_capacity": "memory_used"}
 """Metric that a limit of another name is about."""
-RESTS_ON = {
-    "time": "package_seconds_per_request",
-    "energy": "tokens_per_joule",
-    "cost": "cost_per_mtoken",
-}
 FEW_LEVELS = 6
 
 
@@ -39,8 +32,7 @@ class Examined:
 
     best: Best
     designs: Designs
-    influences: dict[str, tuple[Influence, ...]]
-    outside: dict[str, float]  # feature -> doublings beyond the known chips
+    grounds: Grounds
 
 
 def examine(model: CostModel, design: Design, mark: str, label: str) -> Examined:
@@ -57,13 +49,7 @@ def examine(model: CostModel, design: Design, mark: str, label: str) -> Examined
     designs = model.decoder.decode(x)
     with torch.no_grad():
         metrics = model.evaluate(designs)
-    influences = elasticities(
-        lambda live: _metrics(model, designs, live), model.technology, tuple(RESTS_ON.values())
-    )
-    outside = extrapolation(
-        features(designs, metrics, model.technology), known_features(model.workload)
-    )
-    shares = {name: assumed_share(influences[metric]) for name, metric in RESTS_ON.items()}
+    grounds = grounds_of(model, designs, metrics)
     best = Best(
         mark=mark,
         label=label,
@@ -74,14 +60,9 @@ def examine(model: CostModel, design: Design, mark: str, label: str) -> Examined
         margins=margins(model.limits, metrics, designs, model.technology),
         bars=bars_of(metrics),
         blocks=_blocks(model, designs),
-        evidence=Evidence(shares, sum(outside.values())),
+        evidence=Evidence(grounds.assumed, grounds.extrapolation),
     )
-    return Examined(best, designs, influences, outside)
-
-
-def _metrics(model: CostModel, designs: Designs, technology: Technology) -> Mapping[str, Tensor]:
-    found = evaluate(designs, model.workload, technology, model.tables, limits=model.limits)
-    return found.values
+    return Examined(best, designs, grounds)
 
 
 def _blocks(model: CostModel, designs: Designs) -> tuple[Block, ...]:

@@ -255,6 +255,8 @@ def test_export_of_every_format(study: Path, tmp_path: Path) -> None:
     table = pq.read_table(out / "quickstart.parquet")
     assert table.schema.field("tpot").metadata[b"unit"] == b"s"
     knee = json.loads((out / "knee.json").read_text(encoding="utf-8"))
+    assert set(knee["grounds"]["assumed_share"]) == {"time", "energy", "cost"}
+    assert "rests on assumed numbers" in (out / "knee.yaml").read_text(encoding="utf-8")
     assert table.column("tpot")[0].as_py() == knee["metrics"]["tpot"] == float(rows[0]["tpot"])
 
 

@@ -68,7 +68,7 @@ def test_a_single_limit_is_relaxed_as_little_as_possible():
     assert found.joint.design == 3
     assert found.broken["power"] == 0.75
     assert found.always == ()
-    assert "relaxing power alone by 10.00% admits design 1" in "; ".join(found.lines())
+    assert "relaxing power by 10.00% alone admits design 1" in "; ".join(found.lines())
 
 
 def test_when_no_single_limit_is_enough_several_give():

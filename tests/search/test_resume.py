@@ -18,8 +18,17 @@ from search.problem import Problem
 from search.study import Study
 from tests.search import toy
 
-SAMPLERS = ("quasi_random", "coordinate_descent", "phases", "nsga2", "tpe", "qmc", "cma_es")
-EVALUATIONS = {"tpe": 48, "qmc": 96, "nsga2": 96, "cma_es": 64, "phases": 1400}
+SAMPLERS = (
+    "quasi_random",
+    "coordinate_descent",
+    "phases",
+    "nsga2",
+    "tpe",
+    "qmc",
+    "nsga3",
+    "cma_es",
+)
+EVALUATIONS = {"tpe": 48, "qmc": 96, "nsga2": 96, "nsga3": 96, "cma_es": 64, "phases": 1400}
 
 
 def evaluations_of(folder: Path) -> dict[str, bytes]:

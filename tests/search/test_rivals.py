@@ -99,3 +99,13 @@ def test_plans_stay_inside_the_domain_and_hold_the_model() -> None:
     with torch.no_grad():
         used = evaluate(grid, workload, technology, build_tables())["memory_used"]
     assert bool((used[plan.batch == plan.batch.min()] < 1.5).all())
+
+
+def test_the_plan_that_a_machine_came_with_is_among_those_tried() -> None:
+    technology = load_technology()
+    chip = load_chip("h100", technology)
+    workload = load_workload("llama-3.1-70b", "interactive")
+    (own,) = (pool.deployment for pool in chip.designs.pools)
+    plan = plans(chip.designs, technology, workload, "fp8").pools[0].deployment
+    same = (plan.tensor_parallel == own.tensor_parallel) & (plan.batch == own.batch)
+    assert bool(same.any())

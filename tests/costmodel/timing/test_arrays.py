@@ -47,9 +47,7 @@ def test_double_buffered_folds_equal_a_walk(m, n, k, arrays, stationary):
         fill = rows + columns - 2
     for number, cost in enumerate(folds):
         busy[number % arrays] += cost
-    found = cycles(
-        m, n, k, rows=rows, columns=columns, arrays=arrays, weight_stationary=stationary
-    )
+    found = cycles(m, n, k, rows=rows, columns=columns, arrays=arrays, weight_stationary=stationary)
     assert found == max(busy) + fill
 
 
