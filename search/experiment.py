@@ -201,7 +201,7 @@ class PhaseFile(Part):
     evaluations: int = Field(
         default=0,
         ge=0,
-        description="designs proposed before the next one takes over; 0: until nothing is left to do",
+        description="designs proposed before the next one takes over; 0: while it has work",
     )
 
 

@@ -16,9 +16,10 @@ import torch
 
 from costmodel.errors import ConfigError, InfeasibleError, StudyError, nearest
 from costmodel.metrics import METRICS
+from search.display import quantity
 from search.executors.local import single_threaded
 from search.grounds import grounds_of
-from search.results import Design, design_at
+from search.results import Design, design_at, picks
 from search.storage import write_atomically
 from search.study import Study
 
@@ -26,14 +27,14 @@ NUMBER = re.compile(r"(?:evaluation:)?(\d+)")
 
 
 def export(
-    study: Study, picks: Sequence[str], formats: Sequence[str], folder: Path, count: int = 1
+    study: Study, wanted: Sequence[str], formats: Sequence[str], folder: Path, count: int = 1
 ) -> list[Path]:
     """Write picked designs.
 
     Parameters
     ----------
     study : Study
-    picks : sequence of str
+    wanted : sequence of str
         ``knee``, ``pareto``, ``best:<objective>`` (the best `count` of it), or the number of an
         evaluation.
     formats : sequence of str
@@ -58,11 +59,20 @@ def export(
     """
     writers = [_writer(name) for name in formats]
     designs: dict[str, Design] = {}
-    for pick in picks:
+    for pick in wanted:
         designs |= select(study, pick, count)
     folder.mkdir(parents=True, exist_ok=True)
     with single_threaded():
         return [path for write in writers for path in write(study, designs, folder)]
+
+
+def write_best(study: Study) -> list[Path]:
+    """Write the designs put forward into ``best/`` of a study, with what their figures rest on."""
+    study.pareto()  # reads what is committed
+    chosen = picks(study.problem)
+    designs = {name: design_at(study.problem, row) for name, row in chosen.items()}
+    with single_threaded():
+        return _yaml(study, designs, study.folder / "best")
 
 
 def select(study: Study, pick: str, count: int = 1) -> dict[str, Design]:
@@ -125,8 +135,12 @@ def _yaml(study: Study, designs: dict[str, Design], folder: Path) -> list[Path]:
     paths = []
     for name, design in designs.items():
         x = torch.tensor(design.x, dtype=torch.float64)
-        own = (f"{study.experiment.name}: evaluation {design.number}",)
-        notes = (*own, *grounds_of(model, model.decoder.decode(x)).notes())
+        found = ", ".join(
+            f"{METRICS[key].title.lower()} {quantity(design.metrics[key], METRICS[key].unit)}"
+            for key in study.problem.objective_names
+        )
+        own = f"{study.experiment.name}, evaluation {design.number}: {found}"
+        notes = (own, *grounds_of(model, model.decoder.decode(x)).notes())
         text = model.system(x, name, f"{name} of {study.experiment.name}", notes)
         paths.append(_write(folder / f"{name}.yaml", text.encode()))
     return paths

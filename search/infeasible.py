@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +86,9 @@ class Diagnosis:
         return [self.wording(name, amounts[name], relaxation.design) for name in relaxation.names]
 
 
-def diagnose(violations: np.ndarray, names: tuple[str, ...]) -> Diagnosis | None:
+def diagnose(
+    violations: np.ndarray, names: tuple[str, ...], limits: Collection[str] | None = None
+) -> Diagnosis | None:
     """Look at the violations of all designs evaluated.
 
     Parameters
@@ -95,6 +97,9 @@ def diagnose(violations: np.ndarray, names: tuple[str, ...]) -> Diagnosis | None
         Normalised, feasible at most 0.
     names : tuple of str
         Limits and rules, G of them.
+    limits : collection of str, optional
+        Which of them may give, all by default. Designs that break a rule of validity are named
+        only when every design does.
 
     Returns
     -------
@@ -106,14 +111,20 @@ def diagnose(violations: np.ndarray, names: tuple[str, ...]) -> Diagnosis | None
     share = (over > 0).mean(0)
     order = [int(i) for i in np.argsort(-share, kind="stable") if share[i] > 0]
     single = []
-    count = (over > 0).sum(1)
+    rules = [
+        column for column, name in enumerate(names) if limits is not None and name not in limits
+    ]
+    valid = (over[:, rules] == 0).all(1)
+    if not valid.any():
+        valid[:] = True
+    alone_in = valid & ((over > 0).sum(1) == 1)
     for column in order:
-        alone = np.flatnonzero((count == 1) & (over[:, column] > 0) & np.isfinite(over[:, column]))
+        alone = np.flatnonzero(alone_in & (over[:, column] > 0) & np.isfinite(over[:, column]))
         if len(alone):
             row = int(alone[over[alone, column].argmin()])
             single.append(Relaxation({names[column]: float(over[row, column])}, row))
     single.sort(key=lambda relaxation: next(iter(relaxation.amounts.values())))
-    row = int(over.sum(1).argmin())
+    row = int(np.where(valid, over.sum(1), np.inf).argmin())
     amounts = {names[i]: float(over[row, i]) for i in range(len(names)) if over[row, i] > 0}
     return Diagnosis(
         broken={names[i]: float(share[i]) for i in order},

@@ -10,6 +10,7 @@ from typing import Any
 
 from costmodel.errors import StudyError
 from search import manifest
+from search.export import write_best
 from search.problem import CHUNK
 from search.progress import Watcher, duration
 from search.reading import load
@@ -59,7 +60,7 @@ class Summary:
 
 
 def run_study(study: Study, watch: Watcher | None = None, report: bool = True) -> Summary:
-    """Run a study until its budget is spent, write its report, sum up.
+    """Run a study until its budget is spent, write its best designs and its report, sum up.
 
     Parameters
     ----------
@@ -68,7 +69,8 @@ def run_study(study: Study, watch: Watcher | None = None, report: bool = True) -
     watch : callable, optional
         Told about every round.
     report : bool
-        Whether to write ``report.html``; an interrupted session leaves the old one.
+        Whether to write ``report.html``, and what the best designs rest on into their files; an
+        interrupted session leaves both as they were.
 
     Returns
     -------
@@ -79,6 +81,7 @@ def run_study(study: Study, watch: Watcher | None = None, report: bool = True) -
     if outcome.status == INTERRUPTED:
         return summarise(study, exit_code=130)
     if report:
+        write_best(study)
         write_report(study)
     return summarise(study, exit_code=outcome.exit_code)
 

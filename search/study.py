@@ -20,6 +20,7 @@ import pyarrow as pa
 import torch
 
 from costmodel.errors import StudyError
+from costmodel.limits import LIMIT_NAMES
 from costmodel.metrics import METRICS
 from search import evaluations, manifest
 from search.executors.local import single_threaded
@@ -330,9 +331,12 @@ class Study:
     def diagnosis(self) -> Diagnosis | None:
         """Why nothing is feasible; None when something is."""
         self._ensure()
-        found = diagnose(self.problem.archive["violations"], self.problem.violation_names)
-        if found is None or self.resolved is None:
-            return found
+        violations, names = self.problem.archive["violations"], self.problem.violation_names
+        if self.resolved is None:
+            return diagnose(violations, names)
+        found = diagnose(violations, names, LIMIT_NAMES)
+        if found is None:
+            return None
         return dataclasses.replace(found, wording=wording(self.resolved))
 
     def status(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def tile_cycles(
     ----------
     resources : Resources
         Arrays of R x C processing elements, q multiply-accumulates each and cycle.
-    rows, columns, depth : Tensor [*batch,P,O(,T)]
+    rows, columns, depth : Tensor, broadcastable with `resources`
         The tile; `depth` is the whole depth the core walks [count].
     relax : float
         0 for exact folds.
@@ -43,10 +43,6 @@ def tile_cycles(
     height, width, rate = resources.rows, resources.columns, resources.rate.clamp_min(1e-12)
     hidden, arrays = resources.hidden_fill, resources.arrays
     stationary = resources.weight_stationary
-    if rows.dim() > height.dim():  # one more dimension: candidate tiles
-        height, width, rate, hidden, arrays, stationary = (
-            item.unsqueeze(-1) for item in (height, width, rate, hidden, arrays, stationary)
-        )
     across = ceil_divide(columns, width, relax)
     weight_folds = ceil_divide(ceil_divide(depth, height * rate, relax) * across, arrays, relax)
     weight_fill = 2.0 * height + width - 2.0

@@ -51,7 +51,8 @@ def map_operators(
         measured alone.
     """
     o, r = operators, resources
-    shape = torch.broadcast_shapes(o.count.shape, o.rows.shape, r.cores.shape)
+    leaves = (*vars(r).values(), o.count, o.rows, o.read, o.wire)
+    shape = torch.broadcast_shapes(*(leaf.shape for leaf in leaves))
     zero = torch.zeros(shape, dtype=torch.float64)
     start = technology.at("software", "collective_latency", pool.software)
     fused = technology.at("software", "vector_fusion", pool.software).unsqueeze(-1).unsqueeze(-1)

@@ -207,7 +207,9 @@ def test_study_holds_what_its_readme_says(study: Path) -> None:
     for name in ("experiment.yaml", "manifest.json", "pareto.csv", "report.html"):
         assert (study / name).stat().st_size > 0
     assert list((study / "evaluations").glob("*.parquet"))
-    assert (study / "best" / "knee.yaml").exists()
+    knee = (study / "best" / "knee.yaml").read_text(encoding="utf-8")
+    assert "rests on assumed numbers: time" in knee
+    assert "extrapolation" in knee
 
 
 def test_a_folder_in_the_way_is_a_conflict(study: Path) -> None:

@@ -80,6 +80,15 @@ def test_when_no_single_limit_is_enough_several_give():
     assert "relaxing power by 40.00% and area by 5.00%" in found.lines()[-1]
 
 
+def test_rules_do_not_give_while_a_design_obeys_them():
+    violations = np.array([[-1.0, 0.01], [0.5, -1.0], [0.7, -1.0]])
+    found = diagnose(violations, ("power", "reticle"), limits=("power",))
+    assert [(r.names, r.design) for r in found.single] == [(("power",), 1)]
+    assert found.joint.amounts == {"power": 0.5}
+    found = diagnose(violations[:1], ("power", "reticle"), limits=("power",))
+    assert found.joint.amounts == {"reticle": 0.01}
+
+
 def test_nothing_to_explain():
     assert diagnose(np.array([[-0.1, 0.0]]), ("a", "b")) is None
     assert diagnose(np.zeros((0, 2)), ("a", "b")) is None

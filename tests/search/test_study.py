@@ -173,26 +173,18 @@ def test_nothing_feasible_is_said_with_the_least_that_has_to_give(tmp_path):
 
 
 def test_relaxations_are_in_the_units_of_the_experiment(tmp_path):
-    """The design that a relaxation names is feasible under the relaxed limits, by a new study."""
+    """The design that a relaxation names is feasible under the relaxed limits, in a new study."""
     tight = [*SMALL, "limits.tpot_ms=2", "limits.junction_temperature_C=40.5"]
     study = Study.create(QUICKSTART, tight, results=tmp_path, name="tight")
     assert study.run().exit_code == 3
     line = study.diagnosis().lines()[-1]
-    pattern = r"(tpot_ms|junction_temperature_C) from ([\d.]+) to ([\d.e+]+)"
-    found = re.findall(pattern, line)
-    assert found, line
+    found = re.findall(r"([a-z_]+_[A-Za-z0-9.]+) from [\d.]+ to ([\d.e+]+)", line)
+    assert {"tpot_ms", "junction_temperature_C"} & {key for key, _ in found}
+    relaxed = [f"limits.{key}={float(value) * 1.0001}" for key, value in found]
+    again = Study.create(QUICKSTART, [*tight, *relaxed], results=tmp_path, name="relaxed")
+    assert again.run().exit_code == 0
     admitted = int(line.rsplit(" ", 1)[-1])
-    relaxed = [f"limits.{key}={float(value) * 1.0001}" for key, _, value in found]
-    rules = re.findall(r"(?:([a-z_]+_[A-Za-z0-9.]+)) from [\d.]+ to ([\d.e+]+)", line)
-    others = [
-        f"limits.{key}={float(v) * 1.0001}"
-        for key, v in rules
-        if f"limits.{key}" not in str(relaxed)
-    ]
-    again = Study.create(QUICKSTART, [*tight, *relaxed, *others], results=tmp_path, name="relaxed")
-    again.run()
-    if "the rule" not in line:
-        assert admitted in {design.number for design in again.best("cost_per_mtoken", 192)}
+    assert again.best("cost_per_mtoken")[0].number == admitted
 
 
 def test_a_finite_space_ends_the_search(tmp_path):
