@@ -76,7 +76,7 @@ METRICS: dict[str, MetricSpec] = {
         "USD/h",
         "minimize",
         "Cost of a package-hour",
-        "capital recovery, facility, maintenance, electricity per busy hour",
+        "capital recovery, facility, maintenance, electricity, per calendar hour",
     ),
     "package_power_peak": MetricSpec(
         "W",

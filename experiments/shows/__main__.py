@@ -10,10 +10,13 @@ from rich.markup import escape
 from costmodel.errors import ScovilleError
 from experiments.shows import harness
 
+WIDTH = 120
+"""Columns of the table in a file or a pipe."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the shows named; exit status 0 when all their floors hold."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
         if not arguments:
             for number in harness.numbers():

@@ -19,7 +19,6 @@ out 35 % too large. Matrix products that draw less than the power limit, and tho
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Callable
@@ -33,6 +32,7 @@ from scipy.optimize import least_squares
 import costmodel.hardware.loading
 from costmodel.hardware.loading import load_technology
 from costmodel.hardware.technology import Technology
+from experiments.validation.command import fit_command
 from experiments.validation.overheads import all_watts, die_areas, known_area, mi210_area
 from experiments.validation.rows import read
 
@@ -222,16 +222,5 @@ def write(values: Fitted) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--write", action="store_true", help="put the fit into the data files")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    values = run()
-    if arguments.write:
-        write(values)
-
-
 if __name__ == "__main__":
-    main()
+    fit_command("fit what machine classes add to cells, area and energy", run, write)

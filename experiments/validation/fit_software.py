@@ -10,7 +10,6 @@ Each column of the report that is called *predicted* comes from a fit without th
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Callable
@@ -18,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 import costmodel.hardware.loading
 from costmodel.hardware.loading import load_technology
 from costmodel.hardware.technology import Technology
+from experiments.validation.command import fit_command
 from experiments.validation.kernels import (
     CHIPS,
     all_reduce_latency,
@@ -271,16 +270,5 @@ def write(values: Fitted) -> None:
     path.write_text(text[:start] + block + text[end:], encoding="utf-8")
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--write", action="store_true", help="put the fit into the data files")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    values = run()
-    if arguments.write:
-        write(values)
-
-
 if __name__ == "__main__":
-    main()
+    fit_command("fit the software record of GPUs to measured kernels", run, write)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -39,23 +38,14 @@ def resources_of(pool: Pool, technology: Technology) -> Resources:
     return package_resources(technology, pool, clock, torch.zeros_like(clock))
 
 
-@dataclass(frozen=True)
-class Kernels:
-    """Rows of one chip and precision with their shapes as tensors ``[N,1]``."""
-
-    rows: tuple[Row, ...]
-    measured: Tensor  # [N] [s]
-
-
-def column(rows: tuple[Row, ...], *values: list[float]) -> tuple[Tensor, ...]:
+def columns(*values: list[float]) -> tuple[Tensor, ...]:
     """Lists of numbers, one a row, as ``[N,1]``."""
-    del rows
     return tuple(torch.tensor(item, dtype=torch.float64).unsqueeze(-1) for item in values)
 
 
 def gemm_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
     """Predicted latency ``[N]`` of matrix products with cold operands [s]."""
-    m, n, k = column(rows, *([float(row.shape[key]) for row in rows] for key in "MNK"))
+    m, n, k = columns(*([float(row.shape[key]) for row in rows] for key in "MNK"))
     product = Product(m, n, k)
     work = gemm_work(
         product, resources, best_tiles(product, resources, TABLES, on_chip=False), on_chip=False
@@ -93,7 +83,7 @@ def attention_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
         )
         for store, value in zip(fields, values, strict=True):
             store.append(float(value))
-    work = attention_work(AttentionShape(*column(rows, *fields)), resources, on_chip=False)
+    work = attention_work(AttentionShape(*columns(*fields)), resources, on_chip=False)
     parts = torch.stack(
         torch.broadcast_tensors(
             work.array_time, work.vector_time, work.port_time, work.memory_time
@@ -105,7 +95,7 @@ def attention_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
 
 def all_reduce_latency(rows: tuple[Row, ...], pool: Pool, technology: Technology) -> Tensor:
     """Predicted latency ``[N]`` of all-reduces inside one scale-up domain [s]."""
-    (wire,) = column(rows, [message_bytes(row) for row in rows])
+    (wire,) = columns([message_bytes(row) for row in rows])
     group = torch.tensor([float(row.chips) for row in rows], dtype=torch.float64)
     start = technology.at("software", "collective_latency", pool.software)
     net = fabric(technology, pool, group)

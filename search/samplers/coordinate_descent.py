@@ -69,15 +69,17 @@ class CoordinateDescent(Proposer):
         if len(self.moves) == 0:
             return self.space.from_unit(torch.zeros(1, 0, dtype=torch.float64))
         order = torch.rand(chains, len(self.moves), generator=generator(seed, 0, 1)).argsort(-1)
-        place = (state["cursor"].clamp_min(0)[:, None] + torch.arange(each)) % len(self.moves)
+        # Of four candidates two are single moves, one a pair, one a crossing: see below.
+        slot = torch.arange(each) // 2
+        place = (state["cursor"].clamp_min(0)[:, None] + slot) % len(self.moves)
         single = self.moves[torch.gather(order, 1, place)]
         picks = torch.randint(len(self.moves), (2, chains, each), generator=random)
         pair = self.moves[picks[0]] + self.moves[picks[1]]
         turn = torch.arange(each) % 4
-        dry = state["tried"][:, None] >= len(self.moves)
+        dry = state["tried"][:, None] >= 2 * len(self.moves)
         doubled = ((turn == 3) | (dry & (turn != 1)))[..., None]
         x = wrap(self.space, state["x"][:, None] + torch.where(doubled, pair, single))
-        # Every fourth candidate takes some variables from another incumbent.
+        # A crossing takes some variables from another incumbent.
         other = state["x"][torch.randint(chains, (chains, each), generator=random)]
         taken = torch.rand(x.shape, generator=random) < KICK
         crossed = torch.where(taken, other, state["x"][:, None].expand_as(other))
@@ -95,7 +97,7 @@ class CoordinateDescent(Proposer):
         pool = chain // len(self.incumbents.weights)
         new, better = self.incumbents.absorb(state, x, evaluation, pool)
         started = torch.isfinite(new["violation"])
-        step = self.each - self.each // 4
+        step = (self.each + 1) // 2
         new["cursor"] = torch.where(started, new["cursor"].clamp_min(0) + step, new["cursor"])
         zero = torch.zeros_like(new["tried"])
         new["tried"] = torch.where(better | ~started, zero, new["tried"] + self.each)
@@ -121,7 +123,7 @@ class CoordinateDescent(Proposer):
     def _restart(self, state: State) -> State:
         """Give the pools whose incumbents all ran dry new starts."""
         width = len(self.incumbents.weights)
-        dry = state["tried"] >= len(self.moves) + self.options.pairs
+        dry = state["tried"] >= 2 * len(self.moves) + self.options.pairs
         pools = dry.reshape(-1, width).all(-1)
         if not bool(pools.any()):
             return state
