@@ -270,11 +270,14 @@ def _rivals(laboratory: Laboratory, base: Problem) -> Iterator[Line]:
 
 def _physics(laboratory: Laboratory, base: Problem, starts: Tensor) -> Iterator[Line]:
     """Removing a cost moves the optimum the way physics says."""
-    # Links have no use in a package that serves alone: eight share the model here.
-    eight = Laboratory(EXPERIMENT, ["space.tensor_parallel=8"])
+    # Links have no use in a package that serves alone, and eight that share the model take all
+    # that the space allows: here eight share it and the range of links has room.
+    eight = Laboratory(
+        EXPERIMENT, ["space.tensor_parallel=8", "space.links={range: [4, 256], step: 4}"]
+    )
     wired = eight.search(eight.problem(), 2 * AGAIN)
     free = eight.search(eight.problem(FREE_LINKS), AGAIN, _starts(wired))
-    yield _moved(eight, wired, free, "links", "free links raise links (TP 8)", up=True)
+    yield _moved(eight, wired, free, "links", "free links raise links (TP 8, up to 256)", up=True)
     tight = with_limit(tpot=0.004)
     packages = laboratory.search(laboratory.problem(tight), 2 * AGAIN, starts)
     more = _starts(packages)
