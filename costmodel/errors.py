@@ -99,9 +99,3 @@ class StudyError(ScovilleError):
     """A results folder conflicts with what is asked of it."""
 
     exit_code = 4
-
-
-class MissingExtraError(ScovilleError):
-    """An optional dependency is not installed."""
-
-    exit_code = 5

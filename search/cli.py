@@ -162,7 +162,7 @@ def run(
 
 @app.command(
     help=_help(
-        "Go on with a study after a stop, a crash, or with more budget.",
+        "Go on after a stop, or with more budget.",
         "scoville resume results/quickstart",
         "scoville resume results/quickstart -S budget.evaluations=+100000",
         after="A study that is finished is printed.",
@@ -215,7 +215,7 @@ def status(
 
 @app.command(
     help=_help(
-        "One machine on one workload: where time, energy, area and money go.",
+        "Where one machine's time, energy and money go.",
         "scoville evaluate --chip h100 --model llama-3.1-70b --scenario interactive",
         "scoville evaluate --design best/knee.yaml --model llama-3.1-70b --scenario interactive",
     )
@@ -253,7 +253,7 @@ def evaluate(
 
 @app.command(
     help=_help(
-        "Write picked designs of a study for people and other tools.",
+        "Write picked designs for people and tools.",
         "scoville export results/quickstart --pick knee --to yaml,json -o best/",
         "scoville export results/quickstart --pick pareto --to csv",
         after="Picks: knee, pareto, best:<objective>, or the number of an evaluation. "
@@ -282,7 +282,7 @@ def export(
 
 @app.command(
     help=_help(
-        "Write the report of a study again: one HTML page that needs no network.",
+        "Write a report again: one HTML page.",
         "scoville report results/quickstart",
     )
 )
@@ -303,14 +303,15 @@ def report(
 @app.command(
     "list",
     help=_help(
-        "What is shipped: chips, models, scenarios, samplers, technology, metrics, limits.",
+        "What is shipped, by name.",
         "scoville list chips",
         "scoville list technology node",
+        after="Subjects: chips, models, scenarios, samplers, technology, metrics, limits.",
     ),
 )
 def list_names(
     ctx: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="One of the subjects above.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="One of the subjects.")],
     table: Annotated[str | None, typer.Argument(help="A table of the technology.")] = None,
 ) -> None:
     """List what is shipped."""
@@ -349,8 +350,9 @@ def check(
 
 @app.command(
     help=_help(
-        "Is this installation sound? Versions, packages, a place to write, one evaluation.",
+        "Is this installation sound?",
         "scoville doctor",
+        after="Versions, the right packages, a place to write, one evaluation of a known chip.",
     )
 )
 def doctor(ctx: typer.Context) -> None:

@@ -60,7 +60,6 @@ class CoordinateDescent(Proposer):
             "cursor": torch.full((chains,), UNBORN, dtype=torch.int64),
             "tried": torch.zeros(chains, dtype=torch.int64),
             "restarts": torch.zeros((), dtype=torch.int64),
-            "begun": torch.zeros((), dtype=torch.int64),
         }
 
     def propose(self, state: State, round_number: int, seed: int) -> Tensor:
@@ -114,13 +113,8 @@ class CoordinateDescent(Proposer):
         return new
 
     def begin(self, state: State) -> State:
-        """Count restarts anew; the second time, all pools but the first start again."""
-        new = {**state, "restarts": torch.zeros_like(state["restarts"])}
-        new["begun"] = state["begun"] + 1
-        if int(state["begun"]) == 0:
-            return new
-        pools = torch.arange(self.incumbents.pools) > 0
-        return self._start_again(new, pools)
+        """Count restarts anew."""
+        return {**state, "restarts": torch.zeros_like(state["restarts"])}
 
     def finished(self, state: State) -> bool:
         """Every pool has run dry once since the descent began."""
@@ -133,14 +127,10 @@ class CoordinateDescent(Proposer):
         pools = dry.reshape(-1, width).all(-1)
         if not bool(pools.any()):
             return state
-        return self._start_again({**state, "restarts": state["restarts"] + pools.sum()}, pools)
-
-    def _start_again(self, state: State, pools: Tensor) -> State:
-        """Forget the incumbents of some pools: every other one begins with changed copies."""
         new = dict(state)
-        width = len(self.incumbents.weights)
+        new["restarts"] = state["restarts"] + pools.sum()
         chains = pools.repeat_interleave(width)
-        odd = (torch.arange(self.incumbents.count) // width + state["restarts"]) % 2 == 1
+        odd = (torch.arange(self.incumbents.count) // width + new["restarts"]) % 2 == 1
         infinite = torch.full_like(state["violation"], torch.inf)
         new["violation"] = torch.where(chains, infinite, state["violation"])
         new["objectives"] = torch.where(chains[:, None], infinite[:, None], state["objectives"])

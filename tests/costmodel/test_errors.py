@@ -8,7 +8,6 @@ from costmodel.errors import (
     ConfigError,
     DataError,
     InfeasibleError,
-    MissingExtraError,
     ScovilleError,
     StudyError,
     nearest,
@@ -47,7 +46,6 @@ def test_parts_that_are_not_known_are_left_out() -> None:
         (DataError, 2),
         (InfeasibleError, 3),
         (StudyError, 4),
-        (MissingExtraError, 5),
     ],
 )
 def test_exit_code_by_kind(kind: type[ScovilleError], code: int) -> None:
