@@ -194,8 +194,6 @@ def test_a_finite_space_ends_the_search(tmp_path):
     study = toy.study(tmp_path / "study", "quasi_random", 10**6, problem)
     assert study.run().status == "exhausted"
     assert problem.archive.count == problem.space.size == 180
-    problem.forget()
-    assert toy.study(tmp_path / "other", "evolution", 10**6, problem).run().status == "exhausted"
 
 
 def test_a_time_budget_ends_the_search(tmp_path):
