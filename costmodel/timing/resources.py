@@ -92,10 +92,15 @@ def memory_bandwidth(technology: Technology, pool: Pool, refresh_loss: Tensor) -
 
 
 def memory_capacity(technology: Technology, pool: Pool) -> Tensor:
-    """Bytes a package can hold: its memory tiers, or its own SRAM when there are none [byte]."""
+    """Bytes a package can hold at the bandwidth that times assume ``[*batch]`` [byte].
+
+    The nearest memory tier that is present, or the package's own SRAM when there is none. Tiers
+    behind it are paid for but hold nothing that a step reads.
+    """
     total = torch.zeros((), dtype=torch.float64)
     for tier in pool.package.memory:
-        total = total + tier.stacks.double() * technology.at("memory", "capacity", tier.kind)
+        held = tier.stacks.double() * technology.at("memory", "capacity", tier.kind)
+        total = torch.where(total > 0, total, held)
     die = compute_die(pool)
     on_die = die.count.double() * die.l2_bytes
     return torch.where(total > 0, total, on_die)

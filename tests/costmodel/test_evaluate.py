@@ -110,6 +110,24 @@ def test_two_pools_add_money_and_join_phases():
     assert {"0.prefill.time", "1.decode.time"} <= set(two.breakdowns)
 
 
+def test_a_slower_tier_does_not_lend_its_capacity_at_full_speed():
+    """A second memory tier may cost money; weights and cache stay in the nearest one."""
+    designs = load_chip("h100", TECHNOLOGY).designs
+    package = designs.pools[0].package
+    slow = dataclasses.replace(
+        package.memory[0],
+        kind=torch.tensor(TECHNOLOGY.row("memory", "lpddr5x_x64")),
+        stacks=torch.tensor(8),
+    )
+    wider = dataclasses.replace(package, memory=(*package.memory, slow))
+    both = run(Designs((dataclasses.replace(designs.pools[0], package=wider),)))
+    one = run(designs)
+    assert torch.equal(both["memory_used"], one["memory_used"])
+    # The same bandwidth; only refresh may differ, by the temperature of the hottest device.
+    assert both["tpot"].item() == pytest.approx(one["tpot"].item(), rel=0.01)
+    assert both["unit_cost"] > one["unit_cost"]
+
+
 def test_breakdowns_add_up_to_what_is_reported():
     metrics = run(h100())
     pool = load_chip("h100", TECHNOLOGY).designs.pools[0]
