@@ -137,9 +137,9 @@ def test_the_schema_for_editors_is_fresh():
 
 
 def test_the_schema_accepts_the_shipped_experiment():
+    import jsonschema
     from ruamel.yaml import YAML
 
-    import jsonschema
     root = Path(__file__).parents[2] / "experiments" / "quickstart.yaml"
     content = json.loads(json.dumps(YAML(typ="safe", pure=True).load(root.read_text())))
     jsonschema.validate(content, json.loads(schema()))
