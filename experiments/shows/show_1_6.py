@@ -233,7 +233,10 @@ def _structure_moved(laboratory: Laboratory, before: Tensor, after: Tensor) -> s
     """What changes between two designs, of what makes a package another package."""
     space = laboratory.space
     old, new = (space.describe(item.tolist()) for item in (before, after))
-    return ", ".join(f"{key} {new[key]}" for key in STRUCTURE if old[key] != new[key])
+    # A package that serves alone does not use its network, whatever its topology.
+    alone = int(old["tensor_parallel"]) == int(new["tensor_parallel"]) == 1
+    names = [key for key in STRUCTURE if not (alone and key == "topology")]
+    return ", ".join(f"{key} {new[key]}" for key in names if old[key] != new[key])
 
 
 def _rivals(laboratory: Laboratory, base: Problem) -> Iterator[Line]:
