@@ -137,7 +137,7 @@ def gemm_work(
     reads = (activation * gate, weight * gate, output * gate)
     total = torch.stack(torch.broadcast_tensors(*reads), -1).sum(-1)
     # What arrives from memory is written into the shared SRAM once and read from there.
-    l2 = tuple(a + b for a, b in zip(work.l2_bytes, reads, strict=True))
+    a, b, c = (moved + read for moved, read in zip(work.l2_bytes, reads, strict=True))
     return Work(
         array_time=work.array_time,
         array_cycles=work.array_cycles,
@@ -146,7 +146,7 @@ def gemm_work(
         port_time=work.port_time,
         memory_time=total / resources.memory_bandwidth,
         memory_bytes=reads,
-        l2_bytes=l2,  # type: ignore[arg-type]
+        l2_bytes=(a, b, c),
         l1_bytes=work.l1_bytes,
         footprint=work.footprint,
     )

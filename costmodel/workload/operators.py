@@ -207,10 +207,11 @@ def _point(
     parallel = (tensor > 1).double()
     piped = (stages > 1).double()
 
-    def gemm(count: Tensor | float, rows: Tensor, columns: Tensor | float, depth: Tensor | float):  # type: ignore[no-untyped-def]
-        return {
-            "count": count, "groups": 1.0, "rows": rows, "columns": columns, "depth": depth,
-        }  # fmt: skip
+    def gemm(
+        count: Tensor | float, rows: Tensor, columns: Tensor | float, depth: Tensor | float
+    ) -> Row:
+        names = ("count", "groups", "rows", "columns", "depth")
+        return dict(zip(names, (count, 1.0, rows, columns, depth), strict=True))
 
     return {
         "qkv": gemm(layers, tokens, qkv, float(model.hidden)),

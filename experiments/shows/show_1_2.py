@@ -13,8 +13,10 @@ from costmodel.hardware.loading import load_technology
 from costmodel.hardware.system import replace_at
 from costmodel.timing.tables import build_tables
 from costmodel.workload import load_workload
+from costmodel.workload.transformer import Transformer
 from experiments.shows.harness import Line, Show
 from experiments.validation.fit_software import collective_rows, gemm_rows, seconds
+from experiments.validation.rows import Row
 
 CHIP, MODEL, SCENARIO = "h100", "llama-3.1-70b", "prefill-2048-decode-4096"
 PACKAGES, BATCH, TOKENS, CONTEXT = 8, 32, 2048, 4096
@@ -114,7 +116,7 @@ def measure() -> Iterator[Line]:
         )
 
 
-def _measured_gemms(layers: int, model) -> float:  # type: ignore[no-untyped-def]
+def _measured_gemms(layers: int, model: Transformer) -> float:
     """Measured time of the body GEMMs: nearest row of 2,048 tokens, scaled by operations [ms]."""
     query = model.heads * model.head_dim // PACKAGES
     key_value = 2 * model.kv_heads * model.head_dim // PACKAGES
@@ -133,7 +135,7 @@ def _measured_gemms(layers: int, model) -> float:  # type: ignore[no-untyped-def
     total = 0.0
     for columns, depth in shapes:
 
-        def distance(row, columns=columns, depth=depth):  # type: ignore[no-untyped-def]
+        def distance(row: Row, columns: int = columns, depth: int = depth) -> float:
             return abs(math.log(int(row.shape["N"]) / columns)) + abs(
                 math.log(int(row.shape["K"]) / depth)
             )

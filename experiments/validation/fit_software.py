@@ -19,10 +19,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
+from torch import Tensor
 
 import costmodel.hardware.loading
 from costmodel.hardware.loading import load_technology
 from costmodel.hardware.technology import Technology
+from costmodel.timing.resources import Resources
 from experiments.validation.command import fit_command
 from experiments.validation.kernels import (
     CHIPS,
@@ -134,7 +136,11 @@ def predict_collective(rows: list[Row], technology: Technology) -> Seconds:
     return found
 
 
-def _by_machine(rows: list[Row], technology: Technology, latency) -> Seconds:  # type: ignore[no-untyped-def]
+def _by_machine(
+    rows: list[Row],
+    technology: Technology,
+    latency: Callable[[tuple[Row, ...], Resources], Tensor],
+) -> Seconds:
     found: Seconds = np.zeros(len(rows))
     for chip, precision in {(row.chip, row.precision) for row in rows}:
         index = [
