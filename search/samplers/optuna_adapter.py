@@ -8,6 +8,7 @@ designs; the quasi-random sequence keeps the study's seed and continues.
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,9 @@ class OptunaSampler(Proposer):
             raise RuntimeError(f"{self.name} works on an Optuna study: attach one first")
         return self._study
 
+    @abstractmethod
     def build(self, seed: int, round_seed: int) -> BaseSampler:
         """The sampler of one round."""
-        raise NotImplementedError
 
     def propose(self, state: State, round_number: int, seed: int) -> Tensor:
         """Ask for a batch of trials ``[B,V]``."""

@@ -8,6 +8,7 @@ W weight vectors.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +29,7 @@ class Options(BaseModel):
     batch: int = 2048
 
 
-class Proposer:
+class Proposer(ABC):
     """Base of the samplers.
 
     Parameters
@@ -59,13 +60,13 @@ class Proposer:
         """State before the first round."""
         return {}
 
+    @abstractmethod
     def propose(self, state: State, round_number: int, seed: int) -> Tensor:
         """Ask for a batch ``[B,V]``; depends on its arguments alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, state: State, x: Tensor, evaluation: Evaluation) -> State:
         """Learn from the batch just proposed."""
-        raise NotImplementedError
 
     def observe(self, state: State, x: Tensor, evaluation: Evaluation) -> State:
         """Learn from designs that another sampler proposed."""
@@ -87,7 +88,8 @@ class Proposer:
         return int(self.options.batch)
 
     def attach(self, study: Any) -> None:
-        """Work on this Optuna study, for samplers that need one."""
+        """Work on this Optuna study, for samplers that need one; the others do not."""
+        del study
 
     def owns_trials(self, state: State) -> bool:
         """Whether the next round's designs become Optuna trials by this sampler itself."""
