@@ -38,7 +38,9 @@ from experiments.validation.rows import Row, read
 
 Seconds = NDArray[np.float64]
 
-SOFTWARE = "simt_shipped"
+SOFTWARE, BEST_MAPPING = "simt_shipped", "simt_optimal"
+FABRIC = ("collective_latency", "collective_half_size")
+"""Properties of links and protocol: the same with the best mapping."""
 FITTED_CHIPS = ("A100-SXM4-80GB", "H100-SXM5-80GB")
 DATA = Path(costmodel.hardware.loading.__file__).parent.parent / "data" / "technology"
 
@@ -209,7 +211,7 @@ def report(name: str, rows: list[Row], predict: Predict, technology: Technology,
 
 
 Fitted = dict[str, tuple[float, float, float]]
-"""Value, and the range that the fits without one chip span, 10 % wider."""
+"""Value, and the range that the fits without one chip span, 10 % wider, inside its bounds."""
 
 
 def run() -> Fitted:
@@ -241,8 +243,8 @@ def run() -> Fitted:
         values |= {
             parameter.column: (
                 float(found[index]),
-                0.9 * float(spread[:, index].min()),
-                1.1 * float(spread[:, index].max()),
+                max(parameter.low, 0.9 * float(spread[:, index].min())),
+                min(parameter.high, 1.1 * float(spread[:, index].max())),
             )
             for index, parameter in enumerate(parameters)
         }
@@ -259,21 +261,19 @@ def write(values: Fitted) -> None:
     """Replace the values of the class in ``software.yaml``; kind becomes ``fitted``."""
     path = DATA / "software.yaml"
     text = path.read_text(encoding="utf-8")
-    start = text.index(f"  {SOFTWARE}:")
-    end = text.find("\n  systolic_optimal:", start)
-    block = text[start:end]
     for column, numbers in values.items():
+        rows = (SOFTWARE, BEST_MAPPING) if column in FABRIC else (SOFTWARE,)
         value, low, high = (f"{item * UNITS.get(column, 1.0):.4g}" for item in numbers)
-        line = re.compile(rf"    {column}: {{[^}}]*}}")
         entry = (
             f"    {column}: {{value: {value}, range: [{low}, {high}], kind: fitted, "
             'source: [aiconfigurator], note: "A100 and H100 kernels; '
             'experiments/validation/fit_software.py"}'
         )
-        block, changed = line.subn(entry, block)
-        if not changed:
-            raise SystemExit(f"{path}: {SOFTWARE} has no column {column} to replace")
-    path.write_text(text[:start] + block + text[end:], encoding="utf-8")
+        for row in rows:
+            start = text.index(f"\n  {row}:\n")
+            line = re.compile(rf"    {column}: {{[^}}]*}}")
+            text = text[:start] + line.sub(entry, text[start:], count=1)
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
