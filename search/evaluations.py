@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from costmodel.errors import StudyError
 from search.problem import Archive, Problem
-from search.storage import write_atomically
+from search.storage import digest_of, write_atomically
 
 VIOLATION = "violation_"
 OWN = ("evaluation", "round", "sampler", "feasible")
@@ -54,20 +54,39 @@ def check_names(problem: Problem) -> None:
         raise StudyError(f"columns {', '.join(twice)} would be both variable and metric")
 
 
-def write(path: Path, table: pa.Table, units: Mapping[str, str]) -> None:
-    """Write a table; complete or not there."""
+def write(path: Path, table: pa.Table, units: Mapping[str, str]) -> str:
+    """Write a table, complete or not there; returns the file's digest."""
     fields = [
         field.with_metadata({"unit": units[field.name]}) if field.name in units else field
         for field in table.schema
     ]
     sink = io.BytesIO()
-    pq.write_table(table.cast(pa.schema(fields)), sink, compression="zstd")
+    schema = pa.schema(fields, metadata=table.schema.metadata)
+    pq.write_table(table.cast(schema), sink, compression="zstd")
     write_atomically(path, sink.getvalue())
+    return digest_of(sink.getvalue())
 
 
 def read(paths: list[Path]) -> pa.Table:
-    """Rows of several rounds."""
-    return pa.concat_tables([pq.read_table(path) for path in paths]).unify_dictionaries()
+    """Rows of several rounds.
+
+    Raises
+    ------
+    StudyError
+        When a file is damaged.
+    """
+    return pa.concat_tables([_table(path) for path in paths]).unify_dictionaries()
+
+
+def _table(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise StudyError(
+            f"{path} cannot be read ({str(error).splitlines()[0]})",
+            expected="the file that the journal names",
+            next_step="restore it, or start a new study",
+        ) from error
 
 
 def restore(problem: Problem, table: pa.Table) -> None:

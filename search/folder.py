@@ -8,18 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from costmodel.errors import StudyError
 from search import manifest
 from search.experiment import Experiment
-from search.problem import Problem
 from search.reading import Loaded
 
 EXPERIMENT = "experiment.yaml"
-LOCK = ".lock"
-STARTS = "starts.json"
 
 
 def make_room(folder: Path, force: bool) -> None:
@@ -76,15 +70,3 @@ def experiment_digest(loaded: Loaded) -> str:
         if path is not None:
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def read_starts(folder: Path, problem: Problem) -> torch.Tensor:
-    """Designs of a warm start that lie in the space."""
-    path = folder / STARTS
-    designs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    if not designs:
-        return torch.zeros(0, len(problem.space.variables), dtype=torch.float64)
-    names = [name for name in problem.space.names if name in designs[0]]
-    columns = {name: np.asarray([design[name] for design in designs]) for name in names}
-    x, inside = problem.space.encode(columns)
-    return torch.from_numpy(x[inside])

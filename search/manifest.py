@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import json
 import os
 import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import costmodel
-import search
 from costmodel.errors import StudyError
 from search.executors.local import TORCH_THREADS
+from search.experiment import Experiment
+from search.fingerprints import SEARCH, explain, files
 from search.storage import write_atomically
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
+PARTS = {
+    "name": str,
+    "created": str,
+    "seed": int,
+    "fingerprints": dict,
+    "environment": dict,
+    "budget": dict,
+    "status": str,
+    "sessions": list,
+}
+"""What every manifest holds."""
+PROMISES = {
+    "sync": "killed anywhere and resumed, the study has the same evaluations byte for byte",
+    "async": "killed anywhere and resumed, no committed evaluation is lost or doubled; the course "
+    "of the search depends on the order in which results come back",
+}
+"""What holds after a kill, by the mode of execution."""
 LIBRARIES = ("torch", "numpy", "scipy", "optuna", "cmaes", "greenlet", "moocore", "pyarrow")
-COSTMODEL = Path(next(iter(costmodel.__path__)))
-SEARCH = Path(next(iter(search.__path__)))
-SAMPLER_FILES = ("samplers", "space.py", "problem.py", "variables.py", "decoding.py")
-
-
-@lru_cache(maxsize=1)
-def fingerprints() -> dict[str, str]:
-    """Digests of what decides the value of a design and the course of a search.
-
-    ``code`` covers the cost model (without comments, layout and docstrings), ``data`` the bytes of
-    its data, ``sampler`` the samplers and the space.
-    """
-    code = (path for path in COSTMODEL.rglob("*.py"))
-    sampler = (
-        path
-        for name in SAMPLER_FILES
-        for path in ([SEARCH / name] if name.endswith(".py") else (SEARCH / name).rglob("*.py"))
-    )
-    return {
-        "code": _digest(_syntax(code, COSTMODEL)),
-        "data": _digest(_data()),
-        "sampler": _digest(_syntax(sampler, SEARCH)),
-    }
 
 
 def environment() -> dict[str, str]:
@@ -73,22 +63,23 @@ def machine() -> dict[str, str]:
     }
 
 
-def create(
-    name: str, seed: int, identity: dict[str, str], budget: dict[str, Any]
-) -> dict[str, Any]:
-    """The manifest of a new study."""
+def of(experiment: Experiment, identity: dict[str, str]) -> dict[str, Any]:
+    """The manifest of a new study, with the digests that identify it."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "name": name,
+        "name": experiment.name,
         "scoville": _version("scoville"),
         "created": now(),
-        "seed": seed,
+        "seed": experiment.seed,
         "fingerprints": identity,
         "environment": environment(),
         "commit": _git(),
-        "budget": budget,
+        "budget": experiment.budget.model_dump(),
+        "execution": experiment.execution.model_dump(),
+        "promise": PROMISES[experiment.execution.mode],
         "status": "created",
         "sessions": [],
+        "files": files(),
     }
 
 
@@ -127,57 +118,75 @@ def read(folder: Path) -> dict[str, Any]:
             expected=f"a folder with {MANIFEST}, made by `scoville run`",
         ) from error
     except ValueError as error:
-        raise StudyError(f"{path} is not JSON ({error})") from error
-    if content.get("schema_version") != SCHEMA_VERSION:
+        raise StudyError(f"{path} is not JSON ({error})", next_step=_restore(folder)) from error
+    except OSError as error:
+        raise StudyError(f"{path} cannot be read: {error.strerror}") from error
+    if not isinstance(content, dict):
+        raise StudyError(f"{path} holds no manifest", next_step=_restore(folder))
+    version = content.get("schema_version")
+    if version != SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise StudyError(
-            f"{path}: schema_version {content.get('schema_version')}",
+            f"{path}: schema_version {version}",
             expected=str(SCHEMA_VERSION),
+            next_step="a newer version of scoville made it: install that one" if newer else "",
         )
+    for name, kind in PARTS.items():
+        if not isinstance(content.get(name), kind):
+            raise StudyError(f"{path}: {name} is missing", next_step=_restore(folder))
     return content
 
 
-def compare(manifest: dict[str, Any], identity: dict[str, str], folder: Path) -> None:
+def _restore(folder: Path) -> str:
+    return f"restore it, or begin a new study: `scoville run {folder}/experiment.yaml --name ...`"
+
+
+def compare(
+    manifest: dict[str, Any], identity: dict[str, str], folder: Path, rescore: bool = False
+) -> None:
     """Refuse to go on under another model, other data, samplers or libraries.
+
+    A rescore begins the search anew: nothing but its experiment has to be the same.
 
     Raises
     ------
     StudyError
         Saying what differs and what can be done.
     """
-    stored = manifest["fingerprints"]
+    stored, parts = manifest["fingerprints"], manifest.get("files", {})
     changed = [kind for kind in identity if stored.get(kind) != identity[kind]]
+    new_study = (
+        f"begin a new study from its designs: `scoville run {folder}/experiment.yaml "
+        f"--name ... --warm-start {folder}`"
+    )
     if "experiment" in changed:
         raise StudyError(
             f"{folder}: experiment.yaml or one of its files changed since the study began",
             expected="the experiment that began it; only -S budget.* may change",
-            next_step=f"begin a new study from its designs: `scoville run {folder}/experiment.yaml "
-            f"--name ... --warm-start {folder}`",
+            next_step=new_study,
         )
+    if rescore:
+        return
+    differences = [explain(kind, parts) for kind in changed]
     if {"code", "data"} & set(changed):
-        what = " and ".join(
-            {"code": "the cost model", "data": "its data", "sampler": "the samplers"}[kind]
-            for kind in changed
-        )
+        what = " and ".join(differences)
         raise StudyError(
             f"{folder}: {what} changed since the study began, so old and new designs would not "
             "compare",
             expected="the version that began it",
             next_step=f"`scoville resume {folder} --rescore` evaluates the old designs again",
         )
-    differences = [
+    differences += [
         f"{key} {manifest['environment'].get(key)} -> {value}"
         for key, value in environment().items()
         if manifest["environment"].get(key) != value
     ]
-    if "sampler" in changed:
-        differences.append("the samplers")
     if differences:
         raise StudyError(
             f"{folder}: changed since the study began: {', '.join(differences)}; the same search "
             "would not go on",
             expected="what it began with",
-            next_step=f"begin a new study from its designs: `scoville run {folder}/experiment.yaml "
-            f"--name ... --warm-start {folder}`",
+            next_step=new_study,
         )
 
 
@@ -201,39 +210,3 @@ def _git() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _syntax(paths: Iterable[Path], root: Path) -> Iterator[bytes]:
-    for path in sorted(paths):
-        yield str(path.relative_to(root)).encode()
-        yield ast.dump(_without_docstrings(ast.parse(path.read_bytes()))).encode()
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [
-                part
-                for part in node.body
-                if not (
-                    isinstance(part, ast.Expr)
-                    and isinstance(part.value, ast.Constant)
-                    and isinstance(part.value.value, str)
-                )
-            ]
-    return tree
-
-
-def _data() -> Iterator[bytes]:
-    for path in sorted((COSTMODEL / "data").rglob("*")):
-        if path.is_file() and "schema" not in path.parts:
-            yield str(path.relative_to(COSTMODEL)).encode()
-            yield path.read_bytes()
-
-
-def _digest(parts: Iterable[bytes]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.hexdigest()

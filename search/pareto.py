@@ -19,6 +19,12 @@ def front(objectives: np.ndarray, feasible: np.ndarray) -> np.ndarray:
     -------
     array of int
         Rows ordered by the first objective, one of each set of equal objectives.
+
+    Examples
+    --------
+    >>> costs = np.array([[3.0, 1.0], [1.0, 3.0], [3.0, 3.0], [0.0, 0.0]])
+    >>> front(costs, np.array([True, True, True, False]))  # the last one misses a limit
+    array([1, 0])
     """
     rows = np.flatnonzero(feasible & np.isfinite(objectives).all(1))
     if len(rows) == 0:
@@ -30,9 +36,23 @@ def front(objectives: np.ndarray, feasible: np.ndarray) -> np.ndarray:
 
 
 def hypervolume(objectives: np.ndarray, reference: np.ndarray) -> float:
-    """Volume between a front ``[N,M]`` and a reference point ``[M]``; 0 for an empty front."""
+    """Volume between a front ``[N,M]`` and a reference point ``[M]``; 0 for an empty front.
+
+    >>> two = np.array([[1.0, 3.0], [3.0, 1.0]])  # 3 x 1 and 1 x 3 below (4, 4), sharing 1 x 1
+    >>> hypervolume(two, np.array([4.0, 4.0]))
+    5.0
+    """
     inside = objectives[(objectives <= reference).all(1)]
     return float(moocore.hypervolume(inside, ref=reference)) if len(inside) else 0.0
+
+
+def relative_hypervolume(objectives: np.ndarray, reference: np.ndarray) -> float:
+    """Hypervolume of a front ``[N,M]`` with each objective in shares of a reference point ``[M]``.
+
+    It needs no units: 0.3 with one objective is a best value 30 % better than the reference.
+    """
+    unit = np.where(reference == 0, 1.0, np.abs(reference))
+    return hypervolume(objectives / unit, reference / unit)
 
 
 def normalised_hypervolume(objectives: np.ndarray) -> float:
@@ -58,6 +78,9 @@ def knee(objectives: np.ndarray) -> int:
 
     The row furthest below the plane through the ends of the front, after scaling; with one
     objective the best row.
+
+    >>> knee(np.array([[0.0, 10.0], [1.0, 2.0], [10.0, 0.0]]))
+    1
     """
     if len(objectives) == 0:
         raise ValueError("an empty front has no knee")

@@ -1,16 +1,12 @@
-"""A study: one experiment, its folder, its rounds; begin, resume, look at it.
-
->>> study = Study.create("experiments/quickstart.yaml")        # doctest: +SKIP
->>> study.run()                                                # doctest: +SKIP
->>> study.best("knee")                                         # doctest: +SKIP
-"""
+"""A study: one experiment, its folder, its rounds; begin, resume, look at it."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,35 +18,35 @@ import torch
 from costmodel.errors import StudyError
 from costmodel.limits import LIMIT_NAMES
 from costmodel.metrics import METRICS
-from search import evaluations, manifest
+from search import evaluations, manifest, starts
+from search import rescore as rescoring
+from search.driving import FAILED, INTERRUPTED, Driver
 from search.executors.local import single_threaded
 from search.experiment import Experiment
-from search.folder import (
-    EXPERIMENT,
-    LOCK,
-    STARTS,
-    experiment_digest,
-    make_room,
-    read_starts,
-    settle,
-)
+from search.fingerprints import fingerprints
+from search.folder import EXPERIMENT, experiment_digest
+from search.following import state
 from search.infeasible import Diagnosis, diagnose
 from search.interrupt import interruptible
+from search.making import make
 from search.pareto import front, knee
 from search.problem import Problem
-from search.progress import Report, Watcher
-from search.reading import Loaded, dump, load
+from search.progress import Watcher
+from search.reading import Loaded, Overrides, dump, load, override_texts
 from search.relaxation import wording
 from search.resolve import Resolved, resolve
 from search.results import Design, design_at, ranked, write_results
-from search.rounds import JOURNAL, Rounds
+from search.rounds import Rounds
 from search.samplers.proposer import Proposer
-from search.storage import Lock, locked, read_commits, write_atomically
-
-IDLE_ROUNDS = 50
-"""Rounds without a new design after which a search has nothing left to evaluate."""
-
-FINISHED, EXHAUSTED, INTERRUPTED, FAILED = "finished", "exhausted", "interrupted", "failed"
+from search.storage import (
+    JOURNAL,
+    LOCK,
+    Lock,
+    UnwritableError,
+    read_commits,
+    saving,
+    write_atomically,
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,9 @@ class Outcome:
 
     ``status`` is ``finished`` (budget spent), ``exhausted`` (nothing new to evaluate) or
     ``interrupted`` (asked to stop, saved).
+
+    >>> Outcome("finished", feasible=0, resume="scoville resume results/mine").exit_code
+    3
     """
 
     status: str
@@ -76,7 +75,32 @@ class Outcome:
 class Study:
     """One study in its folder.
 
-    Use `Study.create` or `Study.open`; the constructor takes what they prepared.
+    Use `Study.create`, `Study.open` or `Study.resume`; the constructor takes what they prepared.
+
+    Examples
+    --------
+    Two rounds of quasi-random designs, then a third:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> results = TemporaryDirectory()
+    >>> sampler = {"name": "quasi_random", "options": {"batch": 64}}
+    >>> study = Study.create(
+    ...     "experiments/quickstart.yaml",
+    ...     {"budget.evaluations": 128, "sampler": sampler},
+    ...     results=results.name,
+    ... )
+    >>> len(study.problem.space.names), study.problem.objective_names  # as the file says
+    (19, ('cost_per_mtoken', 'tokens_per_joule'))
+    >>> study.run().status
+    'finished'
+    >>> study.evaluated().num_rows  # a pyarrow table
+    128
+    >>> all(design.feasible for design in study.pareto())
+    True
+    >>> more = Study.resume(study.folder, {"budget.evaluations": "+64"})
+    >>> more.run().status, more.status()["evaluations"]
+    ('finished', 192)
+    >>> results.cleanup()
     """
 
     def __init__(
@@ -94,6 +118,7 @@ class Study:
         self.resolved = resolved
         self.identity = identity
         self._lock: Lock | None = None
+        self._grown = False
         self.rounds = Rounds(
             folder=folder,
             name=experiment.name,
@@ -101,14 +126,14 @@ class Study:
             proposer=proposer,
             seed=experiment.seed,
             units=metric_units(),
-            starts=read_starts(folder, problem),
+            starts=starts.read(folder, problem.space),
         )
 
     @classmethod
     def create(
         cls,
         path: str | Path,
-        overrides: Sequence[str] = (),
+        overrides: Overrides = (),
         *,
         results: str | Path = "results",
         name: str | None = None,
@@ -121,8 +146,8 @@ class Study:
         ----------
         path : str or Path
             An experiment.
-        overrides : sequence of str
-            ``key.path=value``.
+        overrides : sequence of str, or mapping
+            ``key.path=value``, or values by key path.
         results : str or Path
             Folder of all studies.
         name : str, optional
@@ -130,37 +155,30 @@ class Study:
         force : bool
             Rename an existing folder instead of refusing.
         warm_start : str or Path, optional
-            Folder of a study whose feasible front and best designs are evaluated first.
+            Folder of a study, of this space or another, whose front is evaluated first; `notes`
+            says what was taken over.
 
         Raises
         ------
         ConfigError, StudyError
         """
-        chosen = [*overrides, f"name={json.dumps(name)}"] if name else list(overrides)
+        chosen = override_texts(overrides) + ([f"name={json.dumps(name)}"] if name else [])
         loaded = load(path, chosen)
         resolved = resolve(loaded)
-        folder = Path(results) / resolved.experiment.name
-        make_room(folder, force)
-        folder.mkdir(parents=True)
-        experiment = settle(loaded, resolved.experiment, folder)
-        write_atomically(folder / EXPERIMENT, dump(experiment).encode())
-        if warm_start is not None:
-            designs = [design.variables for design in Study.open(warm_start).pareto()]
-            write_atomically(folder / STARTS, json.dumps(designs).encode())
-        study = cls._of(folder, load(folder / EXPERIMENT))
-        study._write_manifest()
-        return study
+        folder = make(loaded, resolved, Path(results), force, warm_start)
+        return cls._of(folder, load(folder / EXPERIMENT))
 
     @classmethod
     def prepare(
         cls, folder: Path, experiment: Experiment, problem: Problem, proposer: Proposer
     ) -> Study:
         """A study of any problem, for models other than the shipped cost model."""
-        study = cls(folder, experiment, problem, proposer, manifest.fingerprints())
+        study = cls(folder, experiment, problem, proposer, fingerprints())
         if not (folder / manifest.MANIFEST).exists():
-            folder.mkdir(parents=True, exist_ok=True)
+            with saving(folder):
+                folder.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / EXPERIMENT, dump(experiment).encode())
-            study._write_manifest()
+            manifest.write(folder, manifest.of(experiment, study.identity))
         return study
 
     @classmethod
@@ -172,17 +190,19 @@ class Study:
 
     @classmethod
     def resume(
-        cls, folder: str | Path, overrides: Sequence[str] = (), *, rescore: bool = False
+        cls, folder: str | Path, overrides: Overrides = (), *, rescore: bool = False
     ) -> Study:
         """A study to go on with, under the versions and the model that it began with.
 
         Parameters
         ----------
         folder : str or Path
-        overrides : sequence of str
+        overrides : sequence of str, or mapping
             Only ``budget.*`` may change, e.g. ``budget.evaluations=+100000``.
         rescore : bool
-            Evaluate the old designs again under a changed cost model, then go on.
+            Evaluate the old designs again under a changed cost model, then go on. The study as it
+            was is kept in ``before-rescore-N/`` of its folder, old and new scores of each design
+            in ``rescored.parquet``.
 
         Raises
         ------
@@ -190,8 +210,8 @@ class Study:
             When something else changed, with what to do instead.
         """
         folder = Path(folder)
-        content = manifest.read(folder)
-        for text in overrides:
+        manifest.read(folder)
+        for text in override_texts(overrides):
             if not text.startswith("budget."):
                 raise StudyError(
                     f"-S {text} changes the search itself",
@@ -199,25 +219,42 @@ class Study:
                     next_step=f"begin a new study from its designs: `scoville run "
                     f"{folder}/{EXPERIMENT} -S {text} --name ... --warm-start {folder}`",
                 )
-        study = cls._of(folder, load(folder / EXPERIMENT, overrides))
-        if rescore:
-            return study._rescored()
-        manifest.compare(content, study.identity, folder)
-        if overrides:
-            write_atomically(folder / EXPERIMENT, dump(study.experiment).encode())
-            manifest.write(folder, {**content, "budget": study.experiment.budget.model_dump()})
+        with Lock(folder / LOCK):
+            rescoring.complete(folder)
+            study = cls._of(folder, load(folder / EXPERIMENT, overrides))
+            content = manifest.read(folder)
+            manifest.compare(content, study.identity, folder, rescore)
+            experiment = dump(study.experiment)
+            if rescore and not study._rescoring(content):
+                fresh = manifest.of(study.experiment, study.identity)
+                rescoring.prepare(folder, study.problem.space, fresh, experiment)
+                study = cls._of(folder, load(folder / EXPERIMENT))
+            else:
+                study._grown = bool(overrides)
         return study
+
+    def _rescoring(self, content: dict[str, Any]) -> bool:
+        """Whether a rescore under this very model is under way."""
+        begun = self.rounds.starts
+        same = content["fingerprints"] == self.identity
+        if begun is None or begun.kind != starts.RESCORE or not same:
+            return False
+        done = (self.folder / rescoring.SUMMARY).exists()
+        return not done or content["status"] in ("created", "running")
 
     @classmethod
     def _of(cls, folder: Path, loaded: Loaded) -> Study:
         resolved = resolve(loaded)
-        identity = {**manifest.fingerprints(), "experiment": experiment_digest(loaded)}
+        identity = {**fingerprints(), "experiment": experiment_digest(loaded)}
         return cls(
             folder, resolved.experiment, resolved.problem, resolved.proposer, identity, resolved
         )
 
     def run(
-        self, watch: Watcher | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        watch: Watcher | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        announce: Callable[[], None] | None = None,
     ) -> Outcome:
         """Run rounds until the budget is spent, commit each, write the results.
 
@@ -227,22 +264,49 @@ class Study:
             Told about every round.
         clock : callable
             Seconds; only decides when to stop.
+        announce : callable, optional
+            Called at once by the first Ctrl-C, inside the signal's handler.
 
         Returns
         -------
         Outcome
             With the exit status; after Ctrl-C or SIGTERM the round in progress is finished first.
+
+        Raises
+        ------
+        StudyError
+            Also when a file cannot be written: the study then stands at its last commit.
         """
+        try:
+            return self._run(watch, clock, announce)
+        except UnwritableError as error:
+            raise StudyError(
+                error.found,
+                next_step=f"{error.remedy}, then `scoville resume {self.folder}`: what is "
+                "committed is safe",
+            ) from error
+
+    def _run(
+        self,
+        watch: Watcher | None,
+        clock: Callable[[], float],
+        announce: Callable[[], None] | None,
+    ) -> Outcome:
         with Lock(self.folder / LOCK):
             self.rounds.open()
-            content = manifest.begin_session(manifest.read(self.folder))
+            if self._grown:
+                write_atomically(self.folder / EXPERIMENT, dump(self.experiment).encode())
+            stored = manifest.read(self.folder)
+            budget = self.experiment.budget.model_dump()
+            content = manifest.begin_session({**stored, "budget": budget})
             manifest.write(self.folder, content)
             begin, before = clock(), self.rounds.seconds
             first_round = self.rounds.number
             status = FAILED
             try:
-                with interruptible() as asked, single_threaded():
-                    status = self._loop(watch, lambda: before + clock() - begin, asked)
+                with interruptible(announce) as asked, single_threaded():
+                    driver = Driver(self.folder, self.experiment, self.rounds)
+                    status = driver.run(watch, lambda: before + clock() - begin, asked)
             except KeyboardInterrupt:
                 status = INTERRUPTED
                 raise
@@ -252,47 +316,14 @@ class Study:
                     "seconds": round(clock() - begin, 3),
                     "meter": self.problem.meter.as_dict(),
                 }
-                manifest.write(self.folder, manifest.end_session(content, status, facts))
-            write_results(self.folder, self.problem, self._titles(), self._system)
-        feasible = int(self.rounds.summary()["feasible"])
+                ended = manifest.end_session(content, status, facts)
+                # On a full disk the session's end goes unnoted; its first error is what counts.
+                with suppress(UnwritableError) if status == FAILED else nullcontext():
+                    manifest.write(self.folder, ended)
+            with saving(self.folder):
+                write_results(self.folder, self.problem, self._titles(), self._system)
+        feasible = self.rounds.standing.feasible
         return Outcome(status, feasible, f"scoville resume {self.folder}")
-
-    def _loop(
-        self, watch: Watcher | None, seconds: Callable[[], float], asked: Callable[[], bool]
-    ) -> str:
-        budget, idle = self.experiment.budget, 0
-        while not asked():
-            charged = self.problem.meter.charged
-            if charged + self.rounds.charge() > budget.evaluations and self.rounds.number > 0:
-                return FINISHED
-            if budget.seconds is not None and seconds() >= budget.seconds:
-                return FINISHED
-            if self.problem.archive.count >= self.problem.space.size or idle >= IDLE_ROUNDS:
-                return EXHAUSTED
-            count = self.problem.archive.count
-            record = self.rounds.step(seconds)
-            idle = idle + 1 if self.problem.archive.count == count else 0
-            if watch is not None:
-                watch(self._report(record))
-        return INTERRUPTED
-
-    def _report(self, record: dict[str, Any]) -> Report:
-        units = metric_units()
-        budget = self.experiment.budget
-        return Report(
-            round_number=record["round"],
-            sampler=record["sampler"],
-            evaluated=record["evaluations"],
-            feasible=record["feasible"],
-            charged=self.problem.meter.charged,
-            budget=budget.evaluations,
-            seconds=record["seconds"],
-            limit=budget.seconds,
-            best={
-                name: f"{value:.4g} {units.get(name, '')}".strip()
-                for name, value in record["best"].items()
-            },
-        )
 
     def read(self) -> Study:
         """Read back what is committed, without writing; returns itself."""
@@ -339,9 +370,31 @@ class Study:
             return None
         return dataclasses.replace(found, wording=wording(self.resolved))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know before it runs: warnings, and what it begins with."""
+        warnings = self.resolved.warnings if self.resolved else ()
+        begun = self.rounds.starts
+        return (*warnings, begun.sentence) if begun is not None and begun.sentence else warnings
+
     def status(self) -> dict[str, Any]:
         """Where the study stands, as plain values; also while another process runs it."""
-        return status(self.folder)
+        return state(self.folder)
+
+    def __repr__(self) -> str:
+        from search.notebook import status_page
+
+        return status_page(self).text()
+
+    def __str__(self) -> str:
+        from search.notebook import study_page
+
+        return study_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from search.notebook import study_page
+
+        return study_page(self).html()
 
     def _ensure(self) -> None:
         if self.problem.archive.count == 0:
@@ -357,61 +410,6 @@ class Study:
         if self.resolved is None:
             return None
         return self.resolved.model.system(x, name, self._titles(), notes)
-
-    def _write_manifest(self) -> None:
-        budget = self.experiment.budget.model_dump()
-        content = manifest.create(self.experiment.name, self.experiment.seed, self.identity, budget)
-        manifest.write(self.folder, content)
-
-    def _rescored(self) -> Study:
-        """The same study begun again with its old designs, the old files kept aside."""
-        with Lock(self.folder / LOCK):
-            table = self.evaluated()
-            names = self.problem.space.names
-            columns = {name: table.column(name).to_pylist() for name in names}
-            designs = [
-                dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)
-            ]
-            number = 1
-            while (aside := self.folder / f"before-rescore-{number}").exists():
-                number += 1
-            aside.mkdir()
-            for name in (JOURNAL, "evaluations", "state", "pareto.csv", "best", manifest.MANIFEST):
-                if (self.folder / name).exists():
-                    (self.folder / name).replace(aside / name)
-            write_atomically(self.folder / STARTS, json.dumps(designs).encode())
-            write_atomically(self.folder / EXPERIMENT, dump(self.experiment).encode())
-            self._write_manifest()
-        return Study._of(self.folder, load(self.folder / EXPERIMENT))
-
-
-def status(folder: str | Path) -> dict[str, Any]:
-    """Where the study of a folder stands, from its journal and manifest alone."""
-    folder = Path(folder)
-    content = manifest.read(folder)
-    commits = read_commits(folder / JOURNAL)
-    last = commits[-1] if commits else {}
-    running = locked(folder / LOCK)
-    return {
-        "name": content["name"],
-        "folder": str(folder),
-        "status": "running" if running else _settled(content["status"]),
-        "rounds": len(commits),
-        "evaluations": last.get("evaluations", 0),
-        "feasible": last.get("feasible", 0),
-        "best": last.get("best", {}),
-        "sampler": last.get("sampler", ""),
-        "meter": last.get("meter", {}),
-        "seconds": last.get("seconds", 0.0),
-        "budget": content["budget"],
-        "sessions": len(content["sessions"]),
-        "created": content["created"],
-    }
-
-
-def _settled(stored: str) -> str:
-    """A study that says running, with nobody running it, was killed."""
-    return "killed" if stored == "running" else stored
 
 
 def metric_units() -> dict[str, str]:

@@ -15,6 +15,7 @@ import pytest
 from costmodel.errors import StudyError
 from search import rounds, storage
 from search.problem import Problem
+from search.space import Space
 from search.study import Study
 from tests.search import toy
 
@@ -112,26 +113,83 @@ def test_killed_again_and_again(name, tmp_path, whole):
     assert_same(folder, whole(name))
 
 
-@pytest.mark.parametrize("name", ["quasi_random", "coordinate_descent", "nsga2"])
-def test_journal_cut_at_random_bytes(name, tmp_path, whole):
-    """A torn append: the files of a round are there, its journal records only in part."""
-    rng = np.random.default_rng(7)
-    folder, size = tmp_path / "study", [0]
+def cut(folder: Path, size: int) -> None:
+    with (folder / "study.journal").open("r+b") as file:
+        file.truncate(size)
 
-    def snapshot(report):
-        end = (folder / "study.journal").stat().st_size
-        copy = tmp_path / f"after-{report.round_number}"
-        shutil.copytree(folder, copy)
-        with (copy / "study.journal").open("r+b") as file:
-            file.truncate(int(rng.integers(size[-1], end)))
-        size.append(end)
 
-    toy.study(folder, name, EVALUATIONS.get(name, 300)).run(snapshot)
-    assert len(size) > 3
-    for number in range(0, len(size) - 1, 2):
-        cut = tmp_path / f"after-{number}"
-        toy.study(cut, name, EVALUATIONS.get(name, 300)).run()
-        assert_same(cut, whole(name))
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_journal_cut_anywhere(name, tmp_path, whole):
+    """Empty, in the first record, in the middle of a line, many rounds back: the same again."""
+    rng = np.random.default_rng(len(name))
+    size = (whole(name) / "study.journal").stat().st_size
+    first = (whole(name) / "study.journal").read_bytes().index(b"\n")
+    for place in (0, first // 2, *rng.integers(first, size, 4)):
+        folder = tmp_path / f"cut-{place}"
+        shutil.copytree(whole(name), folder)
+        cut(folder, int(place))
+        toy.study(folder, name, EVALUATIONS.get(name, 300)).run()
+        assert_same(folder, whole(name))
+        records = [storage.read_commits(f / rounds.JOURNAL) for f in (folder, whole(name))]
+        for commit in [*records[0], *records[1]]:
+            del commit["seconds"]
+        assert records[0] == records[1]
+
+
+def test_cut_twice_every_file_is_kept(tmp_path, whole):
+    folder = tmp_path / "study"
+    shutil.copytree(whole("quasi_random"), folder)
+    for count in (1, 2):
+        cut(folder, 100)
+        toy.study(folder, "quasi_random", 300).run()
+        assert_same(folder, whole("quasi_random"))
+        for kind in ("evaluations/*.parquet", "state/*.safetensors"):
+            named = len(list(folder.glob(kind)))
+            assert len(list(folder.glob(f"{kind}.*.tail"))) == count * named > 0
+        assert len(list(folder.glob("study.journal.*.tail"))) == count
+        assert not list(folder.rglob("*.tail.*"))
+
+
+def test_a_state_that_does_not_change_is_one_file(whole):
+    commits = storage.read_commits(whole("nsga2") / rounds.JOURNAL)
+    assert len(commits) == 6
+    assert {commit["state"] for commit in commits} == {"state/round-000000.safetensors"}
+    assert len(list((whole("nsga2") / "state").iterdir())) == 1
+
+
+def test_without_an_old_state_the_way_out_is_named(tmp_path, whole):
+    """A cut that reaches back to a state that is gone is refused, whatever older ones there are."""
+    folder = tmp_path / "study"
+    shutil.copytree(whole("coordinate_descent"), folder)
+    commits = storage.read_commits(folder / rounds.JOURNAL)
+    (folder / commits[-2]["state"]).unlink()
+    toy.study(folder, "coordinate_descent", 300).run()  # the last state is all that it takes
+    lines = (folder / "study.journal").read_bytes().splitlines(keepends=True)
+    cut(folder, len(b"".join(lines[:-1])))
+    with pytest.raises(StudyError, match=r"is missing; expected every file.*--rescore"):
+        toy.study(folder, "coordinate_descent", 300).run()
+
+
+def test_an_exhausted_search_ends_where_it_ended(tmp_path):
+    """Rounds without a new design are counted over sessions, and over kills."""
+
+    def study(folder):
+        problem = toy.problem(1, continuous=False)
+        one, rest = toy.numbers("units", (16.0,)), problem.space.variables[1:]
+        problem.space = Space((one, toy.numbers("stacks", (2.0, 4.0)), *rest[1:]))
+        problem.model = toy.Toy(power_limit=20.0)
+        return toy.study(folder, "coordinate_descent", 10**6, problem)
+
+    assert study(tmp_path / "once").run().status == "exhausted"
+    count = study(tmp_path / "once").status()["rounds"]
+    assert count > 50
+    assert study(tmp_path / "once").run().status == "exhausted"
+    assert study(tmp_path / "once").status()["rounds"] == count
+    shutil.copytree(tmp_path / "once", tmp_path / "cut")
+    cut(tmp_path / "cut", (tmp_path / "cut" / "study.journal").stat().st_size - 5)
+    study(tmp_path / "cut").run()
+    assert study(tmp_path / "cut").status()["rounds"] == count
+    assert_same(tmp_path / "cut", tmp_path / "once")
 
 
 def test_a_journal_without_its_files_is_refused(tmp_path, whole):
@@ -165,6 +223,7 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from search.problem import Problem
+from search.space import Space
 from tests.search import toy
 evaluate = Problem.evaluate
 def slow(self, x):

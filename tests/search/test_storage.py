@@ -5,6 +5,7 @@ import json
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from costmodel.errors import StudyError
 from search.storage import COMMIT, Journal, Lock, committed, locked, open_optuna, read_commits
@@ -98,3 +99,109 @@ def test_one_process_at_a_time(tmp_path):
             Lock(path)
     assert not locked(path)
     Lock(path).release()
+
+
+def stock(path):
+    """The study of a journal as Optuna's own reader sees it."""
+    backend = optuna.storages.journal.JournalFileBackend(str(path))
+    storage = optuna.storages.JournalStorage(backend)
+    return optuna.load_study(study_name="name", storage=storage)
+
+
+PARTS = (
+    "number",
+    "state",
+    "values",
+    "params",
+    "distributions",
+    "constraints",
+    "user_attrs",
+    "system_attrs",
+    "intermediate_values",
+    "datetime_start",
+    "datetime_complete",
+)
+
+
+def plain(trials):
+    return [tuple(getattr(trial, part) for part in PARTS) for trial in trials]
+
+
+@pytest.mark.parametrize("directions", [["minimize"], ["minimize", "maximize"]])
+def test_a_trial_is_one_line_and_reads_as_if_it_were_many(directions, tmp_path):
+    """Against Optuna's own backend, which writes every operation, after the same operations."""
+    path, many = tmp_path / "a.journal", tmp_path / "many.journal"
+    ours = Journal(path)
+    theirs = optuna.storages.journal.JournalFileBackend(str(many))
+    studies = [
+        open_optuna(ours, "name", directions),
+        optuna.create_study(
+            study_name="name", storage=optuna.storages.JournalStorage(theirs), directions=directions
+        ),
+    ]
+    space = {
+        "a": optuna.distributions.FloatDistribution(1e-3, 1.0, log=True),
+        "b": optuna.distributions.IntDistribution(2, 12, step=2),
+        "c": optuna.distributions.CategoricalDistribution(["x", "y"]),
+    }
+    for study in studies:
+        study.sampler = optuna.samplers.NSGAIISampler(seed=1, population_size=2)
+        for number in range(6):
+            trial = study.ask(space)
+            trial.set_constraint("limit", float("inf") if number == 3 else number - 2.0)
+            trial.set_user_attr("note", {"nested": [1, 2, (3, 4)]})
+            if number == 4:
+                study.tell(trial, state=TrialState.FAIL)
+            else:
+                study.tell(trial, [float(number)] * len(directions))
+        study.add_trial(
+            optuna.create_trial(
+                params={"a": 0.5, "b": 4, "c": "y"},
+                distributions=space,
+                values=[1.0] * len(directions),
+                constraints={"limit": -1.0},
+            )
+        )
+    waiting = studies[0].ask(space)
+    studies[0].set_user_attr(COMMIT, {"round": 0})
+    ours.commit({"round": 0})
+    codes = [json.loads(line)["op_code"] for line in path.read_bytes().splitlines()]
+    assert codes.count(4) == 7
+    assert not {5, 6, 7, 8, 9} & set(codes)
+    read = plain(stock(path).get_trials())
+    assert [row[:-2] for row in read] == [row[:-2] for row in plain(stock(many).get_trials())]
+    assert read == plain(studies[0].get_trials()[:7])
+    again = open_optuna(Journal(path), "name", directions)
+    assert plain(again.get_trials()) == read
+    # What was not finished is written once it is.
+    studies[0].tell(waiting, [0.0] * len(directions))
+    studies[0].set_user_attr(COMMIT, {"round": 1})
+    ours.commit({"round": 1})
+    assert plain(stock(path).get_trials()) == plain(studies[0].get_trials())
+
+
+def test_all_trials_are_those_of_optuna_s_own_storage(tmp_path):
+    """In every state and combination of states, whatever is finished and whatever is not."""
+    study = open_optuna(Journal(tmp_path / "a.journal"), "name", ["minimize"])
+    storage, number = study._storage, study._study_id
+    rng = np.random.default_rng(2)
+    asked: list = []
+
+    def agree():
+        for states in (None, (TrialState.COMPLETE,), [TrialState.RUNNING, TrialState.FAIL]):
+            expected = super(type(storage), storage).get_all_trials(number, False, states)
+            assert plain(storage.get_all_trials(number, False, states)) == plain(expected)
+            assert plain(storage.get_all_trials(number, True, states)) == plain(expected)
+
+    for _ in range(60):
+        turn = rng.random()
+        if turn < 0.5 or not asked:
+            asked.append(study.ask({"a": optuna.distributions.FloatDistribution(0, 1)}))
+        else:
+            trial = asked.pop(int(rng.integers(len(asked))))
+            trial.set_constraint("limit", float(turn))
+            study.tell(
+                trial, turn if turn < 0.95 else None, state=None if turn < 0.95 else TrialState.FAIL
+            )
+        agree()
+    assert storage.get_all_trials(number, states=(TrialState.WAITING,)) == []

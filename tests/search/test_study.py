@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from costmodel.errors import StudyError
 from costmodel.hardware.catalog import load_system
 from search import manifest
 from search.space import Space
+from search.storage import read_commits
 from search.study import Study
 from tests.search import toy
 from tests.search.test_resolve import QUICKSTART
@@ -120,21 +122,6 @@ def test_more_budget(tmp_path):
     assert len(json.loads((study.folder / "manifest.json").read_text())["sessions"]) == 2
 
 
-def test_another_model_asks_for_a_rescore(tmp_path, monkeypatch):
-    study = Study.create(QUICKSTART, SMALL, results=tmp_path)
-    study.run()
-    before = study.pareto()
-    changed = {**manifest.fingerprints(), "code": "other", "data": "other"}
-    monkeypatch.setattr(manifest, "fingerprints", lambda: changed)
-    with pytest.raises(StudyError, match=r"the cost model and its data changed.*--rescore"):
-        Study.resume(study.folder)
-    again = Study.resume(study.folder, rescore=True)
-    again.run()
-    assert again.status()["evaluations"] == 192
-    assert [d.metrics for d in again.pareto()] == [d.metrics for d in before]
-    assert (study.folder / "before-rescore-1" / "study.journal").exists()
-
-
 def test_other_libraries_offer_a_warm_start(real, monkeypatch):
     other = {**manifest.environment(), "torch": "9.9"}
     monkeypatch.setattr(manifest, "environment", lambda: other)
@@ -146,13 +133,141 @@ def test_a_warm_start_begins_with_the_old_front(real, tmp_path):
     study = Study.create(
         QUICKSTART, [*SMALL, "seed=9"], results=tmp_path, name="warm", warm_start=real.folder
     )
+    front = len(real.pareto())
+    assert study.notes[-1] == (
+        f"warm start from {real.folder}: {front} of the {front} designs of its front taken over"
+    )
     study.run()
     table = study.evaluated().to_pylist()
     warm = [row for row in table if row["sampler"] == "warm_start"]
-    assert len(warm) == len(real.pareto())
+    assert len(warm) == front
     assert {row["cost_per_mtoken"] for row in warm} == {
         design.metrics["cost_per_mtoken"] for design in real.pareto()
     }
+
+
+def test_a_warm_start_from_another_space(tmp_path):
+    """What fits is taken over, numbers go to the nearest level, and it is said what was done."""
+    real = Study.create(QUICKSTART, [*SMALL, "limits={}"], results=tmp_path, name="wide")
+    real.run()
+    front = real.pareto()
+    voltages = [design.variables["voltage_V"] for design in front]
+    low = sorted(voltages)[len(voltages) // 2]
+    changes = [
+        f"space.voltage_V={{range: [{low - 0.0012}, 0.92]}}",
+        "space.l2_MiB=[8, 16, 32, 64, 128, 256]",
+        "space.pipeline_parallel=[1, 2, 4]",
+    ]
+    study = Study.create(
+        QUICKSTART, [*SMALL, *changes], results=tmp_path, name="other", warm_start=real.folder
+    )
+    study.run()
+    fitting = [design for design in front if design.variables["voltage_V"] >= low]
+    assert 0 < len(fitting) < len(front)
+    assert study.notes[-1] == (
+        f"warm start from {real.folder}: {len(fitting)} of the {len(front)} designs of its front "
+        f"taken over, {len(front) - len(fitting)} lie outside this space (voltage_V); not searched "
+        "there and set to the middle: pipeline_parallel"
+    )
+    warm = [row for row in study.evaluated().to_pylist() if row["sampler"] == "warm_start"]
+    assert {row["pipeline_parallel"] for row in warm} == {2}
+    assert [row["stacks"] for row in warm] == [design.variables["stacks"] for design in fitting]
+    levels = [8, 16, 32, 64, 128, 256]
+    assert [row["l2_MiB"] for row in warm] == [
+        min(levels, key=lambda level: abs(level - design.variables["l2_MiB"])) for design in fitting
+    ]
+
+
+def test_a_warm_start_with_nothing_to_take_over(real, tmp_path):
+    with pytest.raises(StudyError, match=r"0 of .*outside this space \(stacks\).*--warm-start"):
+        Study.create(
+            QUICKSTART, [*SMALL, "space.stacks=[40]"], results=tmp_path, warm_start=real.folder
+        )
+    assert os.listdir(tmp_path) == []
+    pruned = tmp_path / "pruned"
+    shutil.copytree(real.folder, pruned)
+    for path in (pruned / "evaluations").iterdir():
+        pq.write_table(pq.read_table(path).drop_columns(["cost_per_mtoken"]), path)
+    with pytest.raises(StudyError, match="has no metric cost_per_mtoken"):
+        Study.create(QUICKSTART, SMALL, results=tmp_path, name="new", warm_start=pruned)
+
+
+def test_a_warm_start_without_a_feasible_design(tmp_path):
+    tight = Study.create(QUICKSTART, [*SMALL, "limits.tpot_ms=1"], results=tmp_path, name="tight")
+    assert tight.run().exit_code == 3
+    study = Study.create(QUICKSTART, SMALL, results=tmp_path, name="loose", warm_start=tight.folder)
+    assert "64 of the 64 designs that come nearest to its limits taken over" in study.notes[-1]
+
+
+def test_a_study_is_there_as_a_whole_or_not_at_all(tmp_path):
+    """A process killed while it makes a study leaves nothing in the way of the next one."""
+    child = os.fork()
+    if child == 0:
+        count, sync = 0, os.fsync
+
+        def mortal(descriptor):
+            nonlocal count
+            count += 1
+            if count == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            sync(descriptor)
+
+        try:
+            os.fsync = mortal
+            Study.create(QUICKSTART, SMALL, results=tmp_path, name="made")
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert not (tmp_path / "made").exists()
+    assert Study.create(QUICKSTART, SMALL, results=tmp_path, name="made").status()["rounds"] == 0
+
+
+def test_hypervolume_grows_from_a_reference_that_stays(tmp_path):
+    study = toy.study(tmp_path / "study", "evolution", 512)
+    study.run()
+    commits = read_commits(study.folder / "study.journal")
+    with_designs = [commit for commit in commits if commit["feasible"]]
+    assert len(with_designs) >= 5
+    assert all(c["reference"] == with_designs[0]["reference"] for c in with_designs)
+    volumes = [commit["hypervolume"] for commit in with_designs]
+    assert volumes == sorted(volumes)
+    assert study.status()["hypervolume"] == volumes[-1] > volumes[0]
+    # By hand: what lies between the steps of the front and the reference, in shares of it.
+    cost, speed = with_designs[0]["reference"].values()
+    points = sorted((d.metrics["cost"] / cost, d.metrics["speed"] / speed) for d in study.pareto())
+    points = [point for point in points if point[0] <= 1 and point[1] >= 1]
+    assert len(points) > 5
+    ends = [point[0] for point in points[1:]] + [1.0]
+    area = sum(
+        (end - start) * (height - 1) for (start, height), end in zip(points, ends, strict=True)
+    )
+    assert volumes[-1] == pytest.approx(area, rel=1e-9)
+
+
+def test_a_study_whose_journal_was_cut_does_not_say_finished(real, tmp_path):
+    folder = tmp_path / "cut"
+    shutil.copytree(real.folder, folder)
+    lines = (folder / "study.journal").read_bytes().splitlines(keepends=True)
+    (folder / "study.journal").write_bytes(b"".join(lines[:-1]))
+    assert Study.open(folder).status()["status"] == "cut"
+    Study.resume(folder).run()
+    assert Study.open(folder).status()["status"] == "finished"
+
+
+def test_what_is_wrong_with_a_manifest_is_said(real, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(real.folder, folder)
+    good = json.loads((folder / "manifest.json").read_text())
+    for content, words in (
+        ("{", "is not JSON"),
+        ("[]", "holds no manifest"),
+        (json.dumps({**good, "schema_version": 2}), "a newer version of scoville made it"),
+        (json.dumps({**good, "sessions": None}), "sessions is missing"),
+    ):
+        (folder / "manifest.json").write_text(content)
+        with pytest.raises(StudyError, match=words):
+            Study.open(folder)
 
 
 def test_nothing_feasible_is_said_with_the_least_that_has_to_give(tmp_path):
@@ -204,6 +319,33 @@ def test_a_time_budget_ends_the_search(tmp_path):
     ticks = iter(range(10**6))
     assert study.run(clock=lambda: float(next(ticks))).status == "finished"
     assert 10 <= study.status()["rounds"] <= 40
+
+
+def test_a_time_budget_counts_all_sessions_and_decides_nothing_else(tmp_path):
+    def session(folder, seconds, stop_after=None):
+        study = toy.study(folder, "coordinate_descent", 10**6)
+        budget = study.experiment.budget.model_copy(update={"seconds": seconds})
+        study.experiment = study.experiment.model_copy(update={"budget": budget})
+        ticks = iter(range(10**6))
+
+        def interrupt(report):
+            if report.round_number == stop_after:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        return study.run(interrupt, clock=lambda: float(next(ticks))).status
+
+    folder = tmp_path / "twice"
+    assert session(folder, 40.0, stop_after=5) == "interrupted"
+    spent = toy.study(folder, "coordinate_descent", 10**6).status()
+    assert 5 < spent["seconds"] < 40
+    assert session(folder, 40.0) == "finished"
+    ended = toy.study(folder, "coordinate_descent", 10**6).status()
+    assert 40 <= ended["seconds"] < 44
+    assert session(tmp_path / "once", 60.0) == "finished"
+    files = sorted((folder / "evaluations").glob("*.parquet"))
+    assert len(files) > spent["rounds"]
+    for path in files:  # the longer search begins with the same rounds
+        assert path.read_bytes() == (tmp_path / "once" / "evaluations" / path.name).read_bytes()
 
 
 def test_interrupted_it_finishes_the_round_and_can_go_on(tmp_path):
