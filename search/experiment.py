@@ -234,6 +234,17 @@ class BudgetFile(Part):
     seconds: float | None = Field(default=None, gt=0, description="of all sessions together")
 
 
+class ExecutionFile(Part):
+    """How batches follow one another."""
+
+    mode: Literal["sync", "async"] = Field(
+        default="sync",
+        description="sync: one batch after the other, the same bytes after a resume; async: the "
+        "next batch is asked for while others are evaluated",
+    )
+    in_flight: int = Field(default=2, ge=2, le=64, description="batches in evaluation with async")
+
+
 class Experiment(Part):
     """One study."""
 
@@ -252,6 +263,7 @@ class Experiment(Part):
     objectives: tuple[Objective, ...] = Field(min_length=1, max_length=6)
     sampler: SamplerFile
     budget: BudgetFile
+    execution: ExecutionFile = ExecutionFile()
     rivals: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -87,6 +87,14 @@ class Evaluation:
         )
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Canonical designs ``[B,V]`` and the rows of the distinct unknown ones ``[N]``."""
+
+    x: Tensor
+    rows: np.ndarray
+
+
 class Archive:
     """Every distinct design of a study, in the order of evaluation; grows by doubling."""
 
@@ -178,10 +186,13 @@ class Problem:
         """Objectives ``[B,M]`` as the user reads them: the inverse of `objectives`."""
         return objectives * self._signs
 
-    def judged(self) -> tuple[np.ndarray, np.ndarray]:
-        """Objectives ``[N,M]`` of all known designs, minimised, and which are feasible ``[N]``."""
-        objectives = self.objectives(torch.from_numpy(self.archive["metrics"]))
-        feasible: np.ndarray = np.all(self.archive["violations"] <= 0, axis=1)
+    def judged(self, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Objectives ``[N,M]`` of known designs, minimised, and which are feasible ``[N]``.
+
+        All of them, or those from row `start` on.
+        """
+        objectives = self.objectives(torch.from_numpy(self.archive["metrics"][start:]))
+        feasible: np.ndarray = np.all(self.archive["violations"][start:] <= 0, axis=1)
         return objectives.numpy(), feasible
 
     def evaluate(self, x: Tensor) -> Evaluation:
@@ -189,28 +200,45 @@ class Problem:
 
         Rows are made canonical first. The order of the rows is kept.
         """
+        batch = self.prepare(x)
+        return self.record(batch, self.judge(batch))
+
+    def prepare(self, x: Tensor) -> Batch:
+        """Designs made canonical, and which of them the model must see."""
         x = self.space.canonical(x)
         wanted = x.numpy()
-        known = self.archive.find(wanted)
-        unknown = np.flatnonzero(known < 0)
-        first, inverse = _first_of_each(wanted[unknown])
-        rows = unknown[first]
+        unknown = np.flatnonzero(self.archive.find(wanted) < 0)
+        return Batch(x, unknown[_first_of_each(wanted[unknown])])
+
+    def judge(self, batch: Batch) -> Outcome:
+        """What the model says of a batch's unknown designs; changes nothing, for any thread."""
+        if len(batch.rows) == 0:
+            empty = batch.x.new_zeros
+            return Outcome(empty(0, len(self.metric_names)), empty(0, len(self.violation_names)))
+        outcome = self._run(batch.x[batch.rows])
+        self._check(outcome, batch.x[batch.rows])
+        return outcome
+
+    def record(self, batch: Batch, outcome: Outcome) -> Evaluation:
+        """Add what was judged to what is known and spent; the results of the whole batch."""
+        wanted = batch.x.numpy()
+        unknown = self.archive.find(wanted) < 0
+        # Another batch may have brought some of these designs in the meantime.
+        new = np.flatnonzero(unknown[batch.rows])
+        rows = batch.rows[new]
         if len(rows):
-            outcome = self._run(x[rows])
-            self._check(outcome, x[rows])
             self.archive.append(
                 x=wanted[rows],
-                metrics=outcome.metrics.numpy(),
-                violations=outcome.violations.numpy(),
+                metrics=outcome.metrics.numpy()[new],
+                violations=outcome.violations.numpy()[new],
             )
-            start = self.archive.count - len(rows)
-            known[unknown] = start + inverse
-            self.meter.mappings += outcome.mappings
+        known = self.archive.find(wanted)
         fresh = np.zeros(len(wanted), dtype=bool)
         fresh[rows] = True
         self.meter.evaluated += len(rows)
-        self.meter.repeated += len(unknown) - len(rows)
-        self.meter.cached += len(wanted) - len(unknown)
+        self.meter.repeated += int(unknown.sum()) - len(rows)
+        self.meter.cached += len(wanted) - int(unknown.sum())
+        self.meter.mappings += outcome.mappings
         metrics = torch.from_numpy(self.archive["metrics"][known])
         violations = torch.from_numpy(self.archive["violations"][known])
         return Evaluation(self.objectives(metrics), violations, metrics, torch.from_numpy(fresh))
@@ -307,13 +335,11 @@ class Problem:
         self.meter.restore({})
 
 
-def _first_of_each(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First row of each distinct design in order of appearance, and which of them each row is."""
+def _first_of_each(x: np.ndarray) -> np.ndarray:
+    """First row of each distinct design, in order of appearance."""
     if len(x) == 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64)
     rows = np.ascontiguousarray(x + 0.0).view([("", np.float64)] * x.shape[1]).ravel()
-    _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return first[order], rank[inverse.ravel()]
+    _, first = np.unique(rows, return_index=True)
+    ordered: np.ndarray = np.sort(first)
+    return ordered

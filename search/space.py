@@ -82,9 +82,21 @@ Rule = Callable[["Space", Tensor], Tensor]
 """Gives a variable that another one switches off its canonical value: ``x [B,V] -> x [B,V]``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Space:
-    """Variables and the rules that make equal designs equal."""
+    """Variables and the rules that make equal designs equal.
+
+    >>> stacks = Variable("stacks", (4, 6, 8), (4.0, 6.0, 8.0), 4.0, 8.0)
+    >>> voltage = Variable("voltage_V", (), (), 0.55, 0.9)
+    >>> space = Space((stacks, voltage))
+    >>> space.size, Space((stacks,)).size
+    (inf, 3.0)
+    >>> x = torch.tensor([[1.0, 0.7]], dtype=torch.float64)  # the second level, 0.7 V
+    >>> space.values(x)
+    tensor([[6.0000, 0.7000]], dtype=torch.float64)
+    >>> space.describe([2.0, 0.55])
+    {'stacks': 8, 'voltage_V': 0.55}
+    """
 
     variables: tuple[Variable, ...]
     rules: tuple[Rule, ...] = ()
@@ -225,6 +237,16 @@ class Space:
             return x.new_zeros((0, len(self.variables)))
         moved: Tensor = torch.unique(self.canonical(torch.stack(rows)), dim=0)
         return moved[(moved != x).any(-1)]
+
+    def __repr__(self) -> str:
+        from search.notebook import space_page
+
+        return space_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from search.notebook import space_page
+
+        return space_page(self).html()
 
     def describe(self, x: Sequence[float]) -> dict[str, Any]:
         """One design as a person reads it: name of each variable and its value."""

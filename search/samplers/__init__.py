@@ -48,21 +48,26 @@ __all__ = [
     "Proposer",
     "State",
     "refusal",
+    "refuses_late",
 ]
 
 
-def refusal(name: str, space: Space, objectives: int, limits: int) -> tuple[str, str] | None:
+def refusal(
+    sampler: str | type[Proposer], space: Space, objectives: int, limits: int
+) -> tuple[str, str] | None:
     """Why a sampler cannot do a search, and what to use instead; None when it can.
 
     Parameters
     ----------
-    name : str
-        A key of `SAMPLERS`.
+    sampler : str or type of Proposer
+        A key of `SAMPLERS`, or any sampler.
     space : Space
     objectives, limits : int
         How many the user set. Rules of validity are no limits.
     """
-    sampler = SAMPLERS[name]
+    if isinstance(sampler, str):
+        sampler = SAMPLERS[sampler]
+    name = sampler.name
     others = [other for other in SAMPLERS.values() if other.honours_limits]
     if limits and sampler.refuses_limits:
         capable = ", ".join(o.name for o in others if "sampling only" not in o.honours_limits)
@@ -85,3 +90,8 @@ def refusal(name: str, space: Space, objectives: int, limits: int) -> tuple[str,
             "a searched variable such as voltage_V or l2_MiB, or coordinate_descent",
         )
     return None
+
+
+def refuses_late(sampler: Proposer | type[Proposer]) -> str:
+    """Why a sampler cannot ask for a batch before it has the results of the last one; or ""."""
+    return "" if sampler.late_results else sampler.refuses_late or "it does not say that it can"

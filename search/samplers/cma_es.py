@@ -1,8 +1,9 @@
 """CMA-ES as an Optuna sampler whose state is the study itself.
 
-Optuna's own CMA-ES stores its optimiser as a pickle inside the study. This one, on the same
-`cmaes` library, tells the optimiser the completed generations again instead: nothing is unpickled
-from a results folder, and a resumed study samples the same designs.
+Optuna's own CMA-ES stores its optimiser as a pickle inside the study and has neither limits nor
+restarts. This one, on the same `cmaes` library, tells the optimiser the completed generations
+again: nothing is unpickled from a results folder, and a resumed study samples the same designs. A
+generation is ranked by constraint domination; where it has come to rest, the search starts anew.
 """
 
 from __future__ import annotations
@@ -18,10 +19,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 MARK = "sampler"
 """User attribute that says which trials are this sampler's own."""
+FIRST_STEP = 1.0 / 6.0
+"""Standard deviation of the first generation, as a share of each range."""
 
 
 class CmaEs(optuna.samplers.BaseSampler):
     """Covariance matrix adaptation on the unit cube of numeric parameters.
+
+    A search that has come to rest (a generation of one design, or one that `cmaes` calls over)
+    is followed by another from a random place: on a limit that binds, the step length collapses
+    before the optimum is reached, and one search alone would stay there.
 
     Parameters
     ----------
@@ -38,15 +45,19 @@ class CmaEs(optuna.samplers.BaseSampler):
     ) -> None:
         self._space = space
         self._population = population
-        size = len(space)
-        self._optimizer = CMA(
-            mean=np.full(size, 0.5),
-            sigma=1.0 / 6.0,
-            bounds=np.tile([0.0, 1.0], (size, 1)),
-            population_size=population,
-            seed=first_seed,
-        )
+        self._seed = first_seed
         self._told = 0
+        self._restarts = 0
+        self._optimizer = self._start(np.full(len(space), 0.5))
+
+    def _start(self, mean: np.ndarray) -> CMA:
+        return CMA(
+            mean=mean,
+            sigma=FIRST_STEP,
+            bounds=np.tile([0.0, 1.0], (len(mean), 1)),
+            population_size=self._population,
+            seed=self._seed,
+        )
 
     def catch_up(self, study: optuna.Study, seed: int) -> None:
         """Tell the generations completed since, then draw from a round's own seed."""
@@ -58,11 +69,20 @@ class CmaEs(optuna.samplers.BaseSampler):
         maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
         while (self._told + 1) * self._population <= len(own):
             start = self._told * self._population
-            generation = own[start : start + self._population]
-            told = [(self._unit(t.params), badness(t, maximize)) for t in generation]
-            self._optimizer.tell(told)
+            self._tell(own[start : start + self._population], maximize)
             self._told += 1
         self._optimizer.reseed_rng(seed)
+
+    def _tell(self, generation: list[FrozenTrial], maximize: bool) -> None:
+        told = [(self._unit(t.params), badness(t, maximize)) for t in generation]
+        at_rest = all(np.array_equal(told[0][0], unit) for unit, _ in told)
+        if not at_rest:
+            self._optimizer.tell(told)
+            at_rest = self._optimizer.should_stop()
+        if at_rest:
+            self._restarts += 1
+            place = np.random.default_rng([self._seed, self._restarts])
+            self._optimizer = self._start(place.random(len(self._space)))
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -124,7 +144,10 @@ def _range(distribution: BaseDistribution) -> tuple[float, float]:
 
 
 def badness(trial: FrozenTrial, maximize: bool) -> float:
-    """Orders a generation: designs that break a rule of validity come last, by violation."""
+    """Orders a generation: designs that break a limit or a rule come last, by violation.
+
+    CMA-ES reads the order alone, so that no penalty is weighed against the objective.
+    """
     violation = sum(max(0.0, value) for value in trial.constraints.values())
     if violation > 0:
         return 1e300 if math.isinf(violation) else 1e200 * (1.0 + min(violation, 1e90))

@@ -9,6 +9,7 @@ have all run dry starts again, from scratch or from a kicked incumbent.
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from search.problem import Evaluation, Problem
@@ -30,9 +31,9 @@ class DescentOptions(Options):
     pairs.
     """
 
-    chains: int = 128
-    weights: int = 8
-    pairs: int = 512
+    chains: int = Field(default=128, ge=1)
+    weights: int = Field(default=8, ge=1)
+    pairs: int = Field(default=512, ge=0)
 
 
 class CoordinateDescent(Proposer):
@@ -42,14 +43,16 @@ class CoordinateDescent(Proposer):
     title = "batched coordinate descent from many starts"
     options_class = DescentOptions
     honours_limits = "constraint domination: feasible first, then by violation"
+    refuses_late = "each incumbent waits for the moves it tried"
     several_objectives = "one descent for each weight vector"
 
     def __init__(self, problem: Problem, options: DescentOptions) -> None:
         super().__init__(problem, options)
-        weights = simplex_weights(len(problem.goals), min(options.weights, options.chains))
-        pools = max(1, options.chains // len(weights))
+        chains = min(options.chains, max(1, options.batch // 2))
+        weights = simplex_weights(len(problem.goals), min(options.weights, chains))
+        pools = max(1, chains // len(weights))
         self.incumbents = Incumbents(weights, pools)
-        self.each = max(2, options.batch // self.incumbents.count)
+        self.each = max(1, options.batch // self.incumbents.count)
         self.moves = move_table(self.space)
 
     def initial(self) -> State:

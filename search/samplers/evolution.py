@@ -5,6 +5,7 @@ from __future__ import annotations
 import moocore
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from search.problem import Evaluation
@@ -15,8 +16,8 @@ from search.samplers.proposer import Options, Proposer, State, generator
 class EvolutionOptions(Options):
     """Options of the evolution: parents kept and children proposed in each round."""
 
-    batch: int = 1024
-    population: int = 512
+    batch: int = Field(default=1024, ge=1)
+    population: int = Field(default=512, ge=2)
 
 
 class Evolution(Proposer):
@@ -26,6 +27,7 @@ class Evolution(Proposer):
     title = "vectorised NSGA-II with the moves of coordinate descent"
     options_class = EvolutionOptions
     honours_limits = "constraint domination: feasible first, then by violation"
+    late_results = "children of the population of the moment, which may lag behind"
     several_objectives = "non-dominated sorting and crowding"
 
     def initial(self) -> State:

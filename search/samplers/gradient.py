@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from search.problem import Evaluation, Problem
@@ -29,13 +30,13 @@ class GradientOptions(Options):
     ``batch / starts`` designs. The descent is over after ``patience`` descents without gain.
     """
 
-    batch: int = 1024
-    starts: int = 64
-    weights: int = 16
-    steps: int = 12
-    rate: float = 0.04
-    stiffness: float = 10.0
-    patience: int = 2
+    batch: int = Field(default=1024, ge=1)
+    starts: int = Field(default=64, ge=1)
+    weights: int = Field(default=16, ge=1)
+    steps: int = Field(default=12, ge=1)
+    rate: float = Field(default=0.04, gt=0)
+    stiffness: float = Field(default=10.0, ge=0)
+    patience: int = Field(default=2, ge=1)
 
 
 class Gradient(Proposer):
@@ -45,14 +46,16 @@ class Gradient(Proposer):
     title = "batched gradient descent on the relaxed model, rounded and evaluated exactly"
     options_class = GradientOptions
     honours_limits = "augmented Lagrangian while it descends, constraint domination on exact values"
+    refuses_late = "each descent goes on from the designs it rounded to"
     several_objectives = "one descent for each weight vector"
     needs_gradient = True
 
     def __init__(self, problem: Problem, options: GradientOptions) -> None:
         super().__init__(problem, options)
-        weights = simplex_weights(len(problem.goals), min(options.weights, options.starts))
-        self.incumbents = Incumbents(weights, max(1, options.starts // len(weights)))
-        self.each = max(2, options.batch // self.incumbents.count)
+        starts = min(options.starts, max(1, options.batch // 2))
+        weights = simplex_weights(len(problem.goals), min(options.weights, starts))
+        self.incumbents = Incumbents(weights, max(1, starts // len(weights)))
+        self.each = max(1, options.batch // self.incumbents.count)
         self._descended: State = {}
 
     def initial(self) -> State:

@@ -7,17 +7,21 @@ designs; the quasi-random sequence keeps the study's seed and continues.
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 import optuna
+import torch
 from optuna.samplers import BaseSampler
+from pydantic import Field
 from torch import Tensor
 
 from search.problem import Evaluation, Problem
 from search.samplers.cma_es import MARK, CmaEs
+from search.samplers.optuna_samplers import GP, NSGA2, NSGA3, TPE, Numbers, Sobol
 from search.samplers.proposer import Options, Proposer, State
 from search.samplers.trials import distributions, from_parameters
 
@@ -33,7 +37,7 @@ class OptunaSampler(Proposer):
         super().__init__(problem, options)
         self.distributions = distributions(self.space)
         self._study: optuna.Study | None = None
-        self._asked: list[optuna.Trial] = []
+        self._asked: list[tuple[Tensor, list[optuna.Trial]]] = []
 
     def attach(self, study: optuna.Study) -> None:
         """Work on this study."""
@@ -51,6 +55,10 @@ class OptunaSampler(Proposer):
             raise RuntimeError(f"{self.name} works on an Optuna study: attach one first")
         return self._study
 
+    def told_limits(self, violations: dict[str, float]) -> dict[str, float]:
+        """What Optuna's sampler learns of the limits; feasible where none is above 0."""
+        return violations
+
     @abstractmethod
     def build(self, seed: int, round_seed: int) -> BaseSampler:
         """The sampler of one round."""
@@ -62,22 +70,25 @@ class OptunaSampler(Proposer):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self.study.sampler = self.build(seed, int(words[0]) % 2**31)
-        self._asked = [self.study.ask(self.distributions) for _ in range(self.options.batch)]
-        return from_parameters(self.space, [trial.params for trial in self._asked])
+        trials = [self.study.ask(self.distributions) for _ in range(self.options.batch)]
+        parameters = from_parameters(self.space, [trial.params for trial in trials])
+        x = self.space.canonical(parameters)
+        self._asked.append((x, trials))
+        return x
 
     def update(self, state: State, x: Tensor, evaluation: Evaluation) -> State:
         """Tell the trials in number order, limits as constraints and as user attributes."""
-        del x
+        place = next(i for i, (asked, _) in enumerate(self._asked) if torch.equal(asked, x))
+        _, trials = self._asked.pop(place)
         violations = evaluation.violations.tolist()
         values = self.problem.shown(evaluation.objectives).tolist()
-        for trial, row, value in zip(self._asked, violations, values, strict=True):
+        for trial, row, value in zip(trials, violations, values, strict=True):
             named = dict(zip(self.problem.violation_names, row, strict=True))
-            for name, violation in named.items():
+            for name, violation in self.told_limits(named).items():
                 trial.set_constraint(name, violation)
             for key, attribute in trial_attributes(self.name, named).items():
                 trial.set_user_attr(key, attribute)
             self.study.tell(trial, value)
-        self._asked = []
         return state
 
 
@@ -90,7 +101,7 @@ def trial_attributes(sampler: str, violations: dict[str, float]) -> dict[str, An
 class BatchOptions(Options):
     """Trials asked for at once."""
 
-    batch: int = 256
+    batch: int = Field(default=256, ge=1)
 
 
 class Random(OptunaSampler):
@@ -100,6 +111,7 @@ class Random(OptunaSampler):
     title = "Optuna: independent random designs"
     options_class = BatchOptions
     honours_limits = SAMPLING_ONLY
+    late_results = "results move nothing"
     several_objectives = FRONT_ONLY
 
     def build(self, seed: int, round_seed: int) -> BaseSampler:
@@ -115,22 +127,19 @@ class QuasiMonteCarlo(OptunaSampler):
     title = "Optuna: scrambled Sobol points"
     options_class = BatchOptions
     honours_limits = SAMPLING_ONLY
+    late_results = "results move nothing"
     several_objectives = FRONT_ONLY
 
     def build(self, seed: int, round_seed: int) -> BaseSampler:
-        """One sequence for the study; its first trial is drawn independently."""
-        return optuna.samplers.QMCSampler(
-            scramble=True,
-            seed=seed % 2**31,
-            independent_sampler=optuna.samplers.RandomSampler(seed=round_seed),
-            warn_independent_sampling=False,
-        )
+        """One sequence for the study, which rounds continue."""
+        del round_seed
+        return Sobol(self.distributions, scramble=True, seed=seed % 2**31)
 
 
 class TreeParzenOptions(Options):
     """Trials asked for at once, and random ones before the model starts."""
 
-    batch: int = 16
+    batch: int = Field(default=16, ge=1)
     startup: int = 64
 
 
@@ -141,13 +150,24 @@ class TreeParzen(OptunaSampler):
     title = "Optuna: multivariate tree-structured Parzen estimator"
     options_class = TreeParzenOptions
     honours_limits = CONSTRAINTS
+    late_results = "designs in evaluation count as bad ones"
     several_objectives = "Optuna's multi-objective split"
     longest = 5000
+
+    def __init__(self, problem: Problem, options: Options) -> None:
+        super().__init__(problem, options)
+        self._numbers = Numbers(self.distributions)
+
+    def attach(self, study: optuna.Study) -> None:
+        """Work on this study, whose trials have numbers of their own."""
+        super().attach(study)
+        self._numbers = Numbers(self.distributions)
 
     def build(self, seed: int, round_seed: int) -> BaseSampler:
         """Multivariate in every case: Optuna's default is not, with several objectives."""
         del seed
-        return optuna.samplers.TPESampler(
+        return TPE(
+            self._numbers,
             multivariate=True,
             constant_liar=True,
             n_startup_trials=self.options.startup,
@@ -156,9 +176,9 @@ class TreeParzen(OptunaSampler):
 
 
 class GenerationOptions(Options):
-    """A batch is a generation."""
+    """A batch is a generation, of two at least."""
 
-    batch: int = 64
+    batch: int = Field(default=64, ge=2)
 
 
 class NonDominatedSorting2(OptunaSampler):
@@ -168,13 +188,14 @@ class NonDominatedSorting2(OptunaSampler):
     title = "Optuna: NSGA-II"
     options_class = GenerationOptions
     honours_limits = CONSTRAINTS
+    refuses_late = "a generation is complete before the next one begins"
     several_objectives = "non-dominated sorting"
     longest = 50_000
 
     def build(self, seed: int, round_seed: int) -> BaseSampler:
         """The population is the batch."""
         del seed
-        return optuna.samplers.NSGAIISampler(population_size=self.options.batch, seed=round_seed)
+        return NSGA2(self.distributions, population_size=self.options.batch, seed=round_seed)
 
 
 class NonDominatedSorting3(OptunaSampler):
@@ -184,19 +205,20 @@ class NonDominatedSorting3(OptunaSampler):
     title = "Optuna: NSGA-III"
     options_class = GenerationOptions
     honours_limits = CONSTRAINTS
+    refuses_late = "a generation is complete before the next one begins"
     several_objectives = "non-dominated sorting towards reference points"
     longest = 50_000
 
     def build(self, seed: int, round_seed: int) -> BaseSampler:
         """The population is the batch."""
         del seed
-        return optuna.samplers.NSGAIIISampler(population_size=self.options.batch, seed=round_seed)
+        return NSGA3(self.distributions, population_size=self.options.batch, seed=round_seed)
 
 
 class GaussianProcessOptions(Options):
     """Trials asked for at once, and random ones before the model starts."""
 
-    batch: int = 4
+    batch: int = Field(default=4, ge=1)
     startup: int = 20
 
 
@@ -207,13 +229,20 @@ class GaussianProcess(OptunaSampler):
     title = "Optuna: Gaussian process, for slow problems"
     options_class = GaussianProcessOptions
     honours_limits = CONSTRAINTS
+    late_results = "designs in evaluation are part of its expectation"
     several_objectives = "expected hypervolume improvement"
     longest = 500
+
+    def told_limits(self, violations: dict[str, float]) -> dict[str, float]:
+        """The worst one alone: Optuna fits a process to each at every ask, minutes for twenty."""
+        worst = max(violations.values(), default=0.0)
+        return {"worst": math.copysign(math.log1p(min(abs(worst), 1e6)), worst)}
 
     def build(self, seed: int, round_seed: int) -> BaseSampler:
         """The cost model has no noise."""
         del seed
-        return optuna.samplers.GPSampler(
+        return GP(
+            self.distributions,
             seed=round_seed,
             n_startup_trials=self.options.startup,
             deterministic_objective=True,
@@ -221,18 +250,19 @@ class GaussianProcess(OptunaSampler):
 
 
 class CovarianceOptions(Options):
-    """A batch is a generation."""
+    """A batch is a generation, large enough to have a better half."""
 
-    batch: int = 16
+    batch: int = Field(default=32, ge=4)
 
 
 class CovarianceMatrix(OptunaSampler):
     """CMA-ES on numeric variables."""
 
     name = "cma_es"
-    title = "Optuna, cmaes: CMA-ES, one objective, no limits, numbers only"
+    title = "Optuna, cmaes: CMA-ES with restarts, one objective, numbers only"
     options_class = CovarianceOptions
-    refuses_limits = "its step length collapses on a limit that binds"
+    honours_limits = "constraint domination: feasible first, then by violation"
+    refuses_late = "a generation is complete before the next one begins"
     refuses_several = "it follows one objective"
     refuses_choices = "it moves along numbers"
     longest = 50_000

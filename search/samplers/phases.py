@@ -29,6 +29,7 @@ class Phases(Proposer):
 
     name = "phases"
     title = "samplers one after another"
+    refuses_late = "a phase ends with its last batch"
 
     def __init__(self, problem: Problem, phases: tuple[Phase, ...]) -> None:
         super().__init__(problem, Options())

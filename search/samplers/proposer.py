@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from search.problem import Evaluation, Problem
@@ -26,11 +26,16 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    batch: int = 2048
+    batch: int = Field(default=2048, ge=1)
 
 
 class Proposer(ABC):
     """Base of the samplers.
+
+    A sampler says of itself in a few words how it treats limits (``honours_limits``), several
+    objectives and results that come late (``late_results``: while a batch is evaluated, the next
+    one is asked for), or why it cannot (``refuses_limits``, ``refuses_several``,
+    ``refuses_late``): one of each pair. "sampling only" means that results move nothing.
 
     Parameters
     ----------
@@ -45,8 +50,10 @@ class Proposer(ABC):
     options_class: ClassVar[type[Options]] = Options
     honours_limits: ClassVar[str] = ""
     several_objectives: ClassVar[str] = ""
+    late_results: ClassVar[str] = ""
     refuses_limits: ClassVar[str] = ""
     refuses_several: ClassVar[str] = ""
+    refuses_late: ClassVar[str] = ""
     refuses_choices: ClassVar[str] = ""
     needs_gradient: ClassVar[bool] = False
     longest: ClassVar[int | None] = None

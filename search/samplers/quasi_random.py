@@ -18,6 +18,7 @@ class QuasiRandom(Proposer):
     name = "quasi_random"
     title = "scrambled Sobol points over the whole space"
     honours_limits = "sampling only: limits sort the results afterwards"
+    refuses_late = "its sequence moves on with the results; qmc is the same without waiting"
     several_objectives = "sampling only: the front is taken afterwards"
 
     def initial(self) -> State:
