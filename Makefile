@@ -19,7 +19,7 @@ FULL := $(VENV)/installed-full-$(SUM)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test slow lint types show clean
+.PHONY: help quickstart test slow lint types show peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +45,9 @@ types: | $(FULL)  ## types only
 
 show: | $(FULL)  ## one published figure: make show N=1.3 (without N: the list)
 	@$(BIN)/python -m experiments.shows $(N)
+
+peers: | $(BASE)  ## environments of other tools in .venv-peers, for `make show N=2.4`
+	@TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python experiments/peers/install.py
 
 clean:  ## remove the environment, caches and builds (results stay)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

@@ -1,46 +1,55 @@
-"""Picked designs of a study for people and other tools: YAML, JSON, CSV, Parquet."""
+"""Picked designs of a study for people and other tools.
+
+What is exported was evaluated again a moment before, and says where it comes from: study and
+evaluation, fingerprints of model and data, units, the entries of the technology tables that it
+rests on, and their sources.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-import torch
 
 from costmodel.errors import ConfigError, InfeasibleError, StudyError, nearest
-from costmodel.metrics import METRICS
-from search.display import quantity
 from search.executors.local import single_threaded
-from search.grounds import grounds_of
+from search.exporters import accelforge, genz, llmcompass, scalesim, zigzag
+from search.exporters.datasheet import datasheets
+from search.exporters.own import write_csv, write_json, write_parquet, write_yaml
+from search.exporters.peer import Peer, render
+from search.exporters.picked import File, Picked
+from search.exporters.verification import verify
 from search.results import Design, design_at, picks
 from search.storage import write_atomically
 from search.study import Study
 
 NUMBER = re.compile(r"(?:evaluation:)?(\d+)")
+SUCCESSORS = {"timeloop": "accelforge"}
+"""Tools that are asked for under the name of what they replaced."""
+
+Writer = Callable[[Picked], list[File]]
 
 
 def export(
-    study: Study, wanted: Sequence[str], formats: Sequence[str], folder: Path, count: int = 1
+    study: Study,
+    wanted: str | Sequence[str],
+    formats: str | Sequence[str],
+    folder: str | Path,
+    count: int = 1,
 ) -> list[Path]:
-    """Write picked designs.
+    """Evaluate picked designs again and write them.
 
     Parameters
     ----------
     study : Study
-    wanted : sequence of str
+    wanted : str or sequence of str
         ``knee``, ``pareto``, ``best:<objective>`` (the best `count` of it), or the number of an
         evaluation.
-    formats : sequence of str
-        Of `FORMATS`: ``yaml`` and ``json`` give a file for each design, ``csv`` and ``parquet``
-        one table of all.
-    folder : Path
+    formats : str or sequence of str
+        Of `FORMATS`; a text may name several with commas between. ``csv`` and ``parquet`` give
+        one table of all, the others a file for each design (and pool, where there are several).
+    folder : str or Path
         Made when it is missing; files of the same names are replaced.
     count : int
         How many designs ``best:`` picks.
@@ -53,17 +62,50 @@ def export(
     Raises
     ------
     ConfigError
-        An unknown pick or format, with the nearest one.
+        An unknown pick or format, with the nearest one; a design that a peer has no words for.
     InfeasibleError
         When no design of the study is feasible.
+    StudyError
+        When the figures cannot be confirmed: nothing is written then.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> results = TemporaryDirectory()
+    >>> changes = {"budget.evaluations": 256, "sampler": {"name": "quasi_random"}}
+    >>> study = Study.create("experiments/quickstart.yaml", changes, results=results.name)
+    >>> study.run().exit_code
+    0
+    >>> [path.name for path in export(study, "knee", "yaml,json", f"{results.name}/best")]
+    ['knee.yaml', 'knee.json']
+    >>> results.cleanup()
     """
+    folder = Path(folder)
+    found = files(study, _listed(wanted), _listed(formats), count)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in found:
+        write_atomically(folder / file.name, file.content)
+    return [folder / file.name for file in found]
+
+
+def _listed(names: str | Sequence[str]) -> list[str]:
+    """Names one by one, whether they came in one text or in several."""
+    texts = [names] if isinstance(names, str) else names
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+
+
+def files(
+    study: Study, wanted: Sequence[str], formats: Sequence[str], count: int = 1
+) -> list[File]:
+    """What `export` would write, with what each file cannot say."""
     writers = [_writer(name) for name in formats]
     designs: dict[str, Design] = {}
     for pick in wanted:
         designs |= select(study, pick, count)
-    folder.mkdir(parents=True, exist_ok=True)
+    verify(study, designs.values())
+    picked = Picked(study, designs)
     with single_threaded():
-        return [path for write in writers for path in write(study, designs, folder)]
+        return [file for write in writers for file in write(picked)]
 
 
 def write_best(study: Study) -> list[Path]:
@@ -71,8 +113,13 @@ def write_best(study: Study) -> list[Path]:
     study.pareto()  # reads what is committed
     chosen = picks(study.problem)
     designs = {name: design_at(study.problem, row) for name, row in chosen.items()}
+    folder = study.folder / "best"
+    paths = []
     with single_threaded():
-        return _yaml(study, designs, study.folder / "best")
+        for file in write_yaml(Picked(study, designs)):
+            write_atomically(folder / file.name, file.content)
+            paths.append(folder / file.name)
+    return paths
 
 
 def select(study: Study, pick: str, count: int = 1) -> dict[str, Design]:
@@ -114,105 +161,44 @@ def _numbered(study: Study, number: int) -> Design:
     return design_at(study.problem, number)
 
 
-Writer = Callable[[Study, dict[str, Design], Path], list[Path]]
-
-
 def _writer(name: str) -> Writer:
     if name not in FORMATS:
+        successor = SUCCESSORS.get(name.casefold())
         raise ConfigError(
             f"cannot write {name!r}",
             expected="one or several of " + ",".join(FORMATS),
-            suggestions=nearest(name, FORMATS),
+            suggestions=(successor,) if successor else nearest(name, FORMATS),
         )
     return FORMATS[name]
 
 
-def _yaml(study: Study, designs: dict[str, Design], folder: Path) -> list[Path]:
-    """System files, which ``scoville evaluate --design`` and experiments read."""
-    if study.resolved is None:
-        raise StudyError(f"{study.folder} is not made of an experiment: it has no systems to write")
-    model = study.resolved.model
-    paths = []
-    for name, design in designs.items():
-        x = torch.tensor(design.x, dtype=torch.float64)
-        found = ", ".join(
-            f"{METRICS[key].title.lower()} {quantity(design.metrics[key], METRICS[key].unit)}"
-            for key in study.problem.objective_names
-        )
-        own = f"{study.experiment.name}, evaluation {design.number}: {found}"
-        notes = (own, *grounds_of(model, model.decoder.decode(x)).notes())
-        text = model.system(x, name, f"{name} of {study.experiment.name}", notes)
-        paths.append(_write(folder / f"{name}.yaml", text.encode()))
-    return paths
+def write_peer(peer: Peer, picked: Picked) -> list[File]:
+    """One file for each design and pool, in a peer's words."""
+    technology, found = picked.model.technology, []
+    for name in picked.designs:
+        hardware = picked.hardware(name)
+        sheets = datasheets(hardware, technology)
+        origin = picked.origin(name, partial(datasheets, hardware))
+        for sheet in sheets:
+            title = f"{name}-{sheet.role}" if len(sheets) > 1 else name
+            body = peer.write(sheet, title)
+            text = render(peer, body, origin)
+            found.append(File(title + peer.suffix, text.encode(), body.notes))
+    return found
 
 
-def _json(study: Study, designs: dict[str, Design], folder: Path) -> list[Path]:
-    """Variables, metrics with units, violations."""
-    paths = []
-    for name, design in designs.items():
-        record: dict[str, Any] = {
-            "study": study.experiment.name,
-            "evaluation": design.number,
-            "feasible": design.feasible,
-            "variables": design.variables,
-            "metrics": design.metrics,
-            "units": {key: METRICS[key].unit for key in design.metrics if key in METRICS},
-            "violations": design.violations,
-            **_grounds(study, design),
-        }
-        text = json.dumps(record, indent=2) + "\n"
-        paths.append(_write(folder / f"{name}.json", text.encode()))
-    return paths
+PEERS: dict[str, Peer] = {
+    "accelforge": accelforge.PEER,
+    "zigzag": zigzag.PEER,
+    "scalesim": scalesim.PEER,
+    "llmcompass": llmcompass.PEER,
+    "genz": genz.PEER,
+}
 
-
-def _grounds(study: Study, design: Design) -> dict[str, Any]:
-    """What the figures rest on, where the cost model is known."""
-    if study.resolved is None:
-        return {}
-    model = study.resolved.model
-    designs = model.decoder.decode(torch.tensor(design.x, dtype=torch.float64))
-    return {"grounds": grounds_of(model, designs).record()}
-
-
-def _table(designs: dict[str, Design]) -> dict[str, list[Any]]:
-    """One row a design; violations are prefixed, metrics in SI."""
-    rows = [
-        {
-            "design": name,
-            "evaluation": design.number,
-            **design.variables,
-            **design.metrics,
-            **{f"violation_{key}": value for key, value in design.violations.items()},
-        }
-        for name, design in designs.items()
-    ]
-    return {key: [row[key] for row in rows] for key in rows[0]}
-
-
-def _csv(study: Study, designs: dict[str, Design], folder: Path) -> list[Path]:
-    table = _table(designs)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
-    return [_write(folder / f"{study.experiment.name}.csv", text.getvalue().encode())]
-
-
-def _parquet(study: Study, designs: dict[str, Design], folder: Path) -> list[Path]:
-    """As CSV, with the unit of each metric in the column's metadata."""
-    table = pa.table(_table(designs))
-    fields = [
-        field.with_metadata({"unit": METRICS[field.name].unit}) if field.name in METRICS else field
-        for field in table.schema
-    ]
-    sink = io.BytesIO()
-    pq.write_table(table.cast(pa.schema(fields)), sink)
-    return [_write(folder / f"{study.experiment.name}.parquet", sink.getvalue())]
-
-
-def _write(path: Path, content: bytes) -> Path:
-    write_atomically(path, content)
-    return path
-
-
-FORMATS: dict[str, Writer] = {"yaml": _yaml, "json": _json, "csv": _csv, "parquet": _parquet}
+FORMATS: dict[str, Writer] = {
+    "yaml": write_yaml,
+    "json": write_json,
+    "csv": write_csv,
+    "parquet": write_parquet,
+    **{name: partial(write_peer, peer) for name, peer in PEERS.items()},
+}

@@ -24,7 +24,7 @@ Describe = Callable[[Tensor, str, tuple[str, ...]], str | None]
 """System file of one design ``[V]`` with a name and notes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Design:
     """One evaluated design.
 
@@ -52,6 +52,16 @@ class Design:
     def feasible(self) -> bool:
         """Whether every limit holds."""
         return all(value <= 0 for value in self.violations.values())
+
+    def __repr__(self) -> str:
+        from search.notebook import design_line
+
+        return design_line(self)
+
+    def _repr_html_(self) -> str:
+        from search.notebook import design_page
+
+        return design_page(self).html()
 
 
 def design_at(problem: Problem, row: int) -> Design:
