@@ -55,12 +55,10 @@ def _pool_bars(found: dict[str, Breakdown]) -> dict[str, Bars]:
     latency, busy, energy = found["latency"], found["time"], found["energy"]
     points, operators = latency.labels
     bars: dict[str, Bars] = {}
+    shared = shared_busy_time(latency, busy)
     for number, point in enumerate(points):
-        seconds = _array(latency)[number]
-        parts = _array(busy)[number]
-        shared = parts / np.maximum(parts.sum(1, keepdims=True), 1e-300) * seconds[:, None]
         bars[f"time {point}"] = _by_operator(
-            f"Time of one step, {point}", "s", operators, busy.labels[2], shared, BUSY
+            f"Time of one step, {point}", "s", operators, busy.labels[2], shared[number], BUSY
         )
     for number, point in enumerate(points):
         bars[f"energy {point}"] = _by_operator(
@@ -74,6 +72,13 @@ def _pool_bars(found: dict[str, Breakdown]) -> dict[str, Bars]:
             values = _array(item).reshape(len(rows), -1)
             bars[name] = Bars(title, item.unit, rows, item.labels[-1], values)
     return bars
+
+
+def shared_busy_time(latency: Breakdown, busy: Breakdown) -> Array:
+    """Time of each operator ``[P,O]`` shared among its components ``[P,O,C]`` [s]."""
+    seconds, parts = _array(latency), _array(busy)
+    shared: Array = parts / np.maximum(parts.sum(-1, keepdims=True), 1e-300) * seconds[..., None]
+    return shared
 
 
 def _by_operator(

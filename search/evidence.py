@@ -65,12 +65,16 @@ def elasticities(
     Returns
     -------
     dict of str to tuple of Influence
-        For each metric, the numbers that matter, the most influential first.
+        For each metric, the numbers that matter, the most influential first; none for a metric
+        that no number of the tables moves, such as a count of packages.
     """
     live, leaves = _with_leaves(technology)
     values = evaluate(live)
-    found = {}
+    found: dict[str, tuple[Influence, ...]] = {}
     for name in metrics:
+        if not values[name].requires_grad:
+            found[name] = ()
+            continue
         slopes = torch.autograd.grad(
             torch.log(values[name]), list(leaves.values()), allow_unused=True, retain_graph=True
         )

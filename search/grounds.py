@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,12 @@ class Grounds:
         return f"{number(self.extrapolation)} doublings" + (f": {words}" if words else "")
 
 
-def grounds_of(model: CostModel, designs: Designs, metrics: Metrics | None = None) -> Grounds:
+def grounds_of(
+    model: CostModel,
+    designs: Designs,
+    metrics: Metrics | None = None,
+    also: Sequence[str] = (),
+) -> Grounds:
     """Elasticities and reach of one design of batch ``()``.
 
     Parameters
@@ -76,6 +81,8 @@ def grounds_of(model: CostModel, designs: Designs, metrics: Metrics | None = Non
     designs : Designs
     metrics : Metrics, optional
         Its exact evaluation, if there is one.
+    also : sequence of str
+        Metrics whose elasticities are wanted besides those of `RESTS_ON`.
     """
     if metrics is None:
         with torch.no_grad():
@@ -84,7 +91,8 @@ def grounds_of(model: CostModel, designs: Designs, metrics: Metrics | None = Non
     def with_technology(live: Technology) -> Mapping[str, Tensor]:
         return evaluate(designs, model.workload, live, model.tables, limits=model.limits).values
 
-    influences = elasticities(with_technology, model.technology, tuple(RESTS_ON.values()))
+    wanted = tuple(dict.fromkeys((*RESTS_ON.values(), *also)))
+    influences = elasticities(with_technology, model.technology, wanted)
     return Grounds(
         assumed={name: assumed_share(influences[metric]) for name, metric in RESTS_ON.items()},
         influences=influences,

@@ -20,6 +20,13 @@ from search.evaluation import deploy, supported_format
 FEATURES = ("die_area", "clock", "memory_bandwidth", "network_bandwidth", "package_power_peak",
             "current_density")  # fmt: skip
 """Metrics that say what kind of chip it is."""
+FEATURE_UNITS = {
+    "multiply-accumulates a second": "MAC/s",
+    "array size": "count",
+    "shared SRAM": "byte",
+    "logic density": "1/m2",
+}
+"""SI units of the features that are no metrics."""
 
 
 def features(designs: Designs, metrics: Metrics, technology: Technology) -> dict[str, float]:

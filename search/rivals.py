@@ -61,9 +61,24 @@ class Contest:
     money: tuple[str, ...] = MONEY
 
 
+@dataclass(frozen=True)
+class Entrant:
+    """A line of the comparison, and the machine deployed as the line says."""
+
+    line: Rival
+    designs: Designs
+
+
 def compare(
     contest: Contest, names: Sequence[str], ours: Sequence[Machine] = ()
 ) -> tuple[Rival, ...]:
+    """The lines of `enter`."""
+    return tuple(entrant.line for entrant in enter(contest, names, ours))
+
+
+def enter(
+    contest: Contest, names: Sequence[str], ours: Sequence[Machine] = ()
+) -> tuple[Entrant, ...]:
     """Evaluate machines in every mapping mode and money.
 
     Parameters
@@ -76,7 +91,7 @@ def compare(
 
     Returns
     -------
-    tuple of Rival
+    tuple of Entrant
         Grouped by mapping mode and money; a machine whose best plan differs by objective has a
         line for each.
     """
@@ -86,17 +101,17 @@ def compare(
         chip = load_chip(name, contest.technology)
         machines.append((machine_of(chip), False))
     return tuple(
-        line
+        entrant
         for mapping in contest.mappings
         for money in contest.money
         for machine, own in machines
-        for line in _lines(contest, tables, machine, own, mapping, money)
+        for entrant in _lines(contest, tables, machine, own, mapping, money)
     )
 
 
 def _lines(
     contest: Contest, tables: Tables, machine: Machine, own: bool, mapping: str, money: str
-) -> Iterator[Rival]:
+) -> Iterator[Entrant]:
     """One machine under one mapping mode and money: its best plan for each objective."""
     technology = contest.technology
     width = supported_format(machine.designs, technology, contest.format)
@@ -116,17 +131,19 @@ def _lines(
         values = {name: float(value[index]) for name, value in metrics.values.items()}
         if unknown:
             values |= dict.fromkeys(PAID, math.nan)
-        yield Rival(
+        deployed = at_index(grid, index)
+        line = Rival(
             name=machine.name,
             title=machine.title,
             mapping=mapping,
             money=money,
             metrics=values,
-            plan=describe_plan(at_index(grid, index), technology),
+            plan=describe_plan(deployed, technology),
             broken=broken(metrics, index, names),
             ours=own,
             note="; ".join([*notes, *_throttles(machine, values)]),
         )
+        yield Entrant(line, deployed)
 
 
 def service_limits(limits: Limits) -> Limits:

@@ -131,9 +131,13 @@ def _group(die: DieShape, x: float) -> tuple[list[Block], float]:
 
 def _spread(die: DieShape, width: float, height: float) -> list[Block]:
     """Dies on top of others, spread evenly over a width and a height."""
-    columns = max(1, math.floor(width / (die.width + GAP)))
+
+    def room(columns: int) -> float:
+        rows = math.ceil(die.count / columns)
+        return min(width / (columns * die.width), height / (rows * die.height))
+
+    columns = max(range(1, die.count + 1), key=room)
     rows = math.ceil(die.count / columns)
-    columns = math.ceil(die.count / rows)
     blocks: list[Block] = []
     for number in range(die.count):
         row, column = divmod(number, columns)

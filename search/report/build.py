@@ -6,54 +6,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import ascii_uppercase
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from costmodel.hardware.technology import Technology
+from costmodel.errors import StudyError
 from costmodel.metrics import METRICS
-from search import manifest
-from search.display import number
-from search.evaluation import Machine
-from search.evidence import Influence
+from search.evaluation import MONEY, Machine
 from search.executors.local import single_threaded
-from search.pareto import front, hypervolume
-from search.report.content import (
-    Array,
-    Assumption,
-    Cloud,
-    Flags,
-    Measure,
-    Progress,
-    ReportData,
-    Rival,
-    Source,
-)
-from search.report.designs import Examined, examine
-from search.report.headline import headline
+from search.report.beside import Contender, bars_beside
+from search.report.content import Beside, Measure, ReportData
+from search.report.convergence import convergence
+from search.report.designs import Examined, drawings, examine
+from search.report.grounding import assumed, sources
+from search.report.headline import closest, headline
+from search.report.provenance import counts, provenance, reproduce
+from search.report.relief import reliefs
 from search.report.render import render_report
+from search.report.roofline import roofline
+from search.report.sample import sample
 from search.resolve import Resolved
 from search.results import design_at
-from search.rivals import Contest, compare
-from search.rounds import JOURNAL
-from search.storage import read_commits, write_atomically
+from search.rivals import Contest, Entrant, enter
+from search.storage import write_atomically
 from search.study import Study
-
-Rows = npt.NDArray[np.int64]
+from search.variables import split_name
 
 REPORT = "report.html"
-MOST_POINTS = 1500
-"""Designs drawn of each group besides the front."""
-SOFT = ("assumed", "estimated")
-MOST_ASSUMPTIONS = 60
-COUNTS = {
-    "evaluated": "distinct designs evaluated, every metric",
-    "repeated": "proposed twice in a batch, evaluated once",
-    "cached": "proposed again later, answered from the study",
-    "pruned": "discarded by a bound",
-    "gradient_steps": "forward and backward passes of a design",
-    "mappings": "mappings of operators weighed",
-}
+NEAREST = "misses the limits by least"
 
 
 def write_report(study: Study, rivals: bool = True) -> Path:
@@ -72,68 +50,87 @@ def write_report(study: Study, rivals: bool = True) -> Path:
         The file.
     """
     with single_threaded():  # small batches: more threads only wait for each other
-        data, labels = report_data(study, rivals)
+        data = report_data(study, rivals)
     path = study.folder / REPORT
-    write_atomically(path, render_report(data, labels).encode())
+    write_atomically(path, render_report(data).encode())
     return path
 
 
-def report_data(study: Study, rivals: bool = True) -> tuple[ReportData, dict[str, Sequence[str]]]:
-    """The records of a study's report, and the names of the choices of its variables."""
+def report_data(study: Study, rivals: bool = True) -> ReportData:
+    """The records of a study's report.
+
+    Raises
+    ------
+    StudyError
+        When nothing was evaluated yet.
+    """
     study.pareto()  # reads what is committed
     resolved = study.resolved
     if resolved is None:
         raise TypeError("a report needs a study of an experiment")
+    if study.problem.archive.count == 0:
+        folder = study.folder
+        raise StudyError(f"{folder} has no evaluations yet", next_step=f"scoville resume {folder}")
     objectives = tuple(
         measure(goal.metric, "maximize" if goal.maximize else "minimize")
         for goal in study.problem.goals
     )
-    examined = [
-        examine(resolved.model, design_at(study.problem, row), mark, label)
-        for mark, (label, row) in zip(
-            ascii_uppercase, chosen(study, objectives).items(), strict=False
-        )
-    ]
-    beside = _rivals(resolved, objectives, examined) if rivals else ()
     diagnosis = study.diagnosis()
+    picked = {NEAREST: diagnosis.joint.design} if diagnosis else chosen(study, objectives)
+    examined = [
+        examine(resolved.model, design_at(study.problem, row), mark, label, objectives)
+        for mark, (label, row) in zip(ascii_uppercase, picked.items(), strict=False)
+    ]
+    entrants = _entrants(resolved, objectives, examined) if rivals else ()
+    lines = tuple(entrant.line for entrant in entrants)
     best = tuple(item.best for item in examined)
-    technology = resolved.model.technology
-    assumptions = assumed(examined)
-    data = ReportData(
+    progress = convergence(study)
+    given = reliefs(study.problem)
+    return ReportData(
         title=study.experiment.title or study.experiment.name,
         question=f"{resolved.model.workload.model.name}: {resolved.model.workload.scenario.title}",
-        headline=headline(study.status(), objectives, best, beside, diagnosis),
+        headline=headline(study.status(), objectives, best, lines, diagnosis, progress, given),
         objectives=objectives,
         measures={name: measure(name) for name in METRICS},
-        variables=tuple(
-            Measure(variable.name, variable.name.replace("_", " "), "count")
-            for variable in study.problem.space.variables
-            if not variable.fixed
-        ),
-        cloud=draw(study, objectives),
+        variables=_variables(study),
+        cloud=sample(study, objectives, tuple(picked.values())),
         best=best,
-        rivals=beside,
-        progress=convergence(study),
-        counts=_counts(study),
+        rivals=lines,
+        progress=progress,
+        counts=counts(study),
+        beside=_beside(resolved, examined, entrants, objectives),
+        reliefs=given,
         relaxations=tuple(diagnosis.lines()) if diagnosis else (),
-        assumptions=assumptions,
-        sources=_sources(technology, examined),
-        warnings=(*resolved.warnings, *_reach(examined)),
-        provenance=_provenance(study),
-        reproduce=_reproduce(study),
+        assumptions=assumed(examined),
+        sources=sources(resolved.model.technology, examined),
+        warnings=resolved.warnings,
+        provenance=provenance(study),
+        reproduce=reproduce(study),
+        labels={
+            variable.name: tuple(variable.levels)
+            for variable in study.problem.space.variables
+            if variable.size and not variable.ordered
+        },
     )
-    labels: dict[str, Sequence[str]] = {
-        variable.name: variable.levels
-        for variable in study.problem.space.variables
-        if variable.size and not variable.ordered
-    }
-    return data, labels
 
 
 def measure(name: str, direction: str | None = None) -> Measure:
     """A metric of the registry as a measure."""
     spec = METRICS[name]
     return Measure(name, spec.title, spec.unit, direction or spec.direction, spec.definition)
+
+
+def _variables(study: Study) -> tuple[Measure, ...]:
+    return tuple(
+        Measure(
+            variable.name,
+            variable.name.replace("_", " "),
+            "count",
+            definition=split_name(variable.name)[1].title,
+        )
+        for variable in study.problem.space.variables
+        if not variable.fixed
+    )
 
 
 def chosen(study: Study, objectives: Sequence[Measure]) -> dict[str, int]:
@@ -151,79 +148,11 @@ def chosen(study: Study, objectives: Sequence[Measure]) -> dict[str, int]:
     return {label: row for row, label in rows.items()}
 
 
-def draw(study: Study, objectives: Sequence[Measure]) -> Cloud:
-    """A sample of the designs, evenly over the study, with the whole front."""
-    archive, space = study.problem.archive, study.problem.space
-    minimised, feasible = _judged(study)
-    on_front = np.zeros(archive.count, dtype=bool)
-    on_front[front(minimised, feasible)] = True
-    groups = (on_front, feasible & ~on_front, ~feasible)
-    shown = np.sort(np.concatenate([_sample(np.flatnonzero(group)) for group in groups]))
-    x = archive["x"][shown]
-    columns: dict[str, Array] = {
-        item.name: archive["metrics"][shown, study.problem.metric_names.index(item.name)]
-        for item in objectives
-    }
-    values = space.columns(x)
-    for index, variable in enumerate(space.variables):
-        if not variable.fixed:
-            choice = bool(variable.size) and not variable.ordered
-            columns[variable.name] = x[:, index] if choice else values[variable.name].astype(float)
-    keys = tuple(f"evaluation {row}" for row in shown)
-    return Cloud(columns, feasible[shown], on_front[shown], keys)
-
-
-def _judged(study: Study) -> tuple[Array, Flags]:
-    """Objectives, minimised ``[N,M]``, and which designs meet every limit ``[N]``."""
-    archive = study.problem.archive
-    objectives = study.problem.objectives(torch.from_numpy(archive["metrics"])).numpy()
-    return objectives, np.asarray((archive["violations"] <= 0).all(1), dtype=np.bool_)
-
-
-def _sample(rows: Rows) -> Rows:
-    if len(rows) <= MOST_POINTS:
-        return rows
-    return np.asarray(rows[np.linspace(0, len(rows) - 1, MOST_POINTS).astype(np.int64)])
-
-
-def convergence(study: Study) -> Progress | None:
-    """Best values and hypervolume after every round; None before the first."""
-    commits = read_commits(study.folder / JOURNAL)
-    if not commits:
-        return None
-    counts = [int(commit["evaluations"]) for commit in commits]
-    best = {
-        name: np.array([commit["best"].get(name, np.nan) for commit in commits])
-        for name in study.problem.objective_names
-    }
-    return Progress(
-        evaluations=np.array(counts, dtype=float),
-        seconds=np.array([float(commit["seconds"]) for commit in commits]),
-        hypervolume=_hypervolumes(study, counts),
-        best=best,
-    )
-
-
-def _hypervolumes(study: Study, counts: Sequence[int]) -> Array:
-    """Hypervolume after each round as a share of the last; empty with one objective."""
-    objectives, feasible = _judged(study)
-    final = objectives[front(objectives, feasible)]
-    if objectives.shape[1] < 2 or len(final) < 2:
-        return np.zeros(0)
-    reference = final.max(0) + 0.1 * (final.max(0) - final.min(0))
-    kept = np.zeros(0, dtype=int)
-    begin, volumes = 0, []
-    for count in counts:
-        rows = np.concatenate([kept, np.arange(begin, count)])
-        kept = rows[front(objectives[rows], feasible[rows])]
-        volumes.append(hypervolume(objectives[kept], reference))
-        begin = count
-    return np.array(volumes) / volumes[-1]
-
-
-def _rivals(
+def _entrants(
     resolved: Resolved, objectives: tuple[Measure, ...], examined: Sequence[Examined]
-) -> tuple[Rival, ...]:
+) -> tuple[Entrant, ...]:
+    if not resolved.experiment.rivals:
+        return ()
     model = resolved.model
     row = int(model.decoder.template.pools[0].deployment.format)
     contest = Contest(
@@ -234,92 +163,40 @@ def _rivals(
         format=model.technology.names("format")[row],
     )
     ours = [Machine(item.best.mark, f"ours, {item.best.mark}", item.designs) for item in examined]
-    return compare(contest, resolved.experiment.rivals, ours)
+    return enter(contest, resolved.experiment.rivals, ours)
 
 
-def assumed(examined: Sequence[Examined]) -> tuple[Assumption, ...]:
-    """Assumed and estimated numbers behind the designs, those that move a metric most first."""
-    strongest: dict[str, tuple[float, str, Influence]] = {}
-    for item in examined:
-        for metric, influences in item.grounds.influences.items():
-            for influence in influences:
-                if influence.value.kind not in SOFT:
-                    continue
-                weight = max(influence.swing, abs(influence.elasticity))
-                if weight > strongest.get(influence.name, (0.0,))[0]:
-                    strongest[influence.name] = (weight, metric, influence)
-    ordered = sorted(strongest.values(), key=lambda entry: -entry[0])[:MOST_ASSUMPTIONS]
-    return tuple(_assumption(metric, influence) for _, metric, influence in ordered)
-
-
-def _assumption(metric: str, influence: Influence) -> Assumption:
-    value = influence.value
-    bounds = "" if value.range is None else " to ".join(number(end) for end in value.range)
-    effect = f"1 % of it moves {METRICS[metric].title.lower()} by {influence.elasticity:+.2f} %"
-    return Assumption(
-        name=influence.name,
-        value=f"{number(value.value)} {value.unit}".removesuffix(" 1"),
-        range=bounds,
-        kind=value.kind,
-        source=", ".join(value.source),
-        note="; ".join(part for part in (effect, value.note) if part),
+def _beside(
+    resolved: Resolved,
+    examined: Sequence[Examined],
+    entrants: Sequence[Entrant],
+    objectives: Sequence[Measure],
+) -> Beside | None:
+    """The first design beside the closest rival, and beside none when there is none."""
+    if not examined:
+        return None
+    model, lead = resolved.model, examined[0]
+    contenders = [Contender(lead.best.mark, lead.designs, lead.metrics)]
+    lines = [entrant.line for entrant in entrants]
+    monies = dict.fromkeys((resolved.experiment.money, *MONEY))
+    rival = next(
+        (found for money in monies if (found := closest(objectives[0], lines, money)) is not None),
+        None,
     )
-
-
-def _sources(technology: Technology, examined: Sequence[Examined]) -> tuple[Source, ...]:
-    """Sources of every number that moves a metric of a design put forward."""
-    used = {
-        key
-        for item in examined
-        for influences in item.grounds.influences.values()
-        for influence in influences
-        for key in influence.value.source
-    }
-    return tuple(
-        Source(source.key, " ".join(part for part in (source.title, source.note) if part))
-        for source in technology.citations(iter(sorted(used)))
-    )
-
-
-def _reach(examined: Sequence[Examined]) -> list[str]:
-    """What lies outside the known chips, by design."""
-    return [
-        f"{item.best.mark} lies outside what the known chips span by {item.grounds.reach()}."
-        for item in examined
-        if item.grounds.outside
-    ]
-
-
-def _counts(study: Study) -> dict[str, str]:
-    status = study.status()
-    counts = {
-        text: f"{status['meter'].get(name, 0):,}"
-        for name, text in COUNTS.items()
-        if status["meter"].get(name, 0)
-    }
-    counts["designs that meet every limit"] = f"{status['feasible']:,}"
-    counts["rounds"] = f"{status['rounds']:,}"
-    counts["time of the search"] = f"{status['seconds']:.0f} s"
-    return counts
-
-
-def _provenance(study: Study) -> dict[str, str]:
-    content = manifest.read(study.folder)
-    facts = {key: content.get(key) for key in ("scoville", "commit", "seed", "created")}
-    facts |= {f"fingerprint of {key}": value for key, value in content["fingerprints"].items()}
-    facts |= content["environment"]
-    for number_, session in enumerate(content["sessions"], start=1):
-        machine = session.get("machine", {})
-        facts[f"session {number_}"] = (
-            f"{session.get('status', 'running')}, {session.get('seconds', 0)} s, "
-            f"{machine.get('cores')} cores, {machine.get('system')}"
-        )
-    return {key: str(value) for key, value in facts.items() if value not in (None, "")}
-
-
-def _reproduce(study: Study) -> tuple[str, ...]:
-    return (
-        f"scoville run {study.folder / 'experiment.yaml'} --name again   # the same search",
-        f"scoville resume {study.folder} -S budget.evaluations=+100000   # more of it",
-        f"scoville export {study.folder} --pick knee --to yaml,json -o best/",
+    if rival is not None:
+        designs = next(entrant.designs for entrant in entrants if entrant.line is rival)
+        with torch.no_grad():
+            contenders.append(Contender(rival.name, designs, model.evaluate(designs)))
+    machines = {item.name: item.designs for item in contenders}
+    return Beside(
+        ours=lead.best.mark,
+        rival=rival.title if rival else "",
+        short=rival.name if rival else "",
+        bars=bars_beside(contenders, model.workload),
+        roofline=roofline(model, machines),
+        drawings=tuple(
+            drawing
+            for name, designs in machines.items()
+            for drawing in drawings(model, designs, name)
+        ),
     )

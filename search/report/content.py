@@ -34,6 +34,8 @@ class Cloud:
     feasible: Flags  # [N]
     front: Flags  # [N]
     keys: tuple[str, ...]  # [N]
+    evaluated: int = 0  # designs that the sample stands for
+    meeting: int = 0  # of them, those that meet every limit
 
     def __len__(self) -> int:
         """Return the number of designs drawn."""
@@ -94,6 +96,7 @@ class Knob:
     value: str
     range: str
     bound: str = ""  # "lowest", "highest" or empty
+    title: str = ""  # of a value that is the row of a technology table
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,112 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """A feature of a design that lies outside what the known chips span."""
+
+    title: str
+    value: float
+    low: float  # of the known chips
+    high: float
+    unit: str
+
+    @property
+    def times(self) -> float:
+        """How many times beyond the nearest known chip, above 1."""
+        return max(self.value / self.high, self.low / self.value)
+
+
+@dataclass(frozen=True)
 class Evidence:
     """How well founded a design's figures are."""
 
     assumed: dict[str, float]  # "time", "energy", "cost" -> share resting on assumed numbers
     extrapolation: float | None = None  # [1], 0 inside what the model was fitted to
+    outside: tuple[Reach, ...] = ()  # the farthest first
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A design with one variable changed to its next value, the rest as it was."""
+
+    value: str
+    changes: dict[str, float]  # objective -> relative change, NaN where it has no value
+    broken: tuple[str, ...] = ()  # limits that it then misses
+
+
+@dataclass(frozen=True)
+class Notch:
+    """One variable of a design, and what turning it by one notch does."""
+
+    name: str
+    value: str
+    turns: tuple[Turn, ...]  # down and up, or every other choice
+
+
+@dataclass(frozen=True)
+class Lever:
+    """A number of the technology tables and the elasticity of an objective to it."""
+
+    name: str
+    value: str
+    range: str
+    kind: str
+    elasticity: float  # d log objective / d log number
+    low: float = 0.0  # relative change of the objective at the low end of the range, 0 without one
+    high: float = 0.0  # the same at its high end
+
+    @property
+    def swing(self) -> float:
+        """Relative change of the objective over the range."""
+        return abs(self.high - self.low)
+
+
+@dataclass(frozen=True)
+class Relief:
+    """What the designs at hand say of one limit: the gain if it gave a little."""
+
+    name: str
+    title: str
+    share: float  # by which it gives
+    gains: dict[str, float]  # objective -> relative improvement of the best design, at least 0
+    admitted: int  # designs evaluated that meet every limit only then
+
+
+@dataclass(frozen=True)
+class Roof:
+    """What a package can do at most: the two lines of a roofline."""
+
+    machine: str
+    peak: float  # [op/s]
+    bandwidth: float  # of its memory [byte/s]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """An operator in one phase on a roofline."""
+
+    machine: str
+    operator: str
+    phase: str
+    intensity: float  # operations over bytes of memory traffic [op/byte]
+    rate: float  # achieved [op/s]
+    share: float  # of the time of its step [1]
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """Machines and their operators; empty when nothing is read from memory."""
+
+    roofs: tuple[Roof, ...] = ()
+    spots: tuple[Spot, ...] = ()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A package from above."""
+
+    title: str
+    blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True)
@@ -128,8 +232,10 @@ class Best:
     knobs: tuple[Knob, ...]
     margins: tuple[Margin, ...]
     bars: dict[str, Bars] = field(default_factory=dict)  # "time", "energy", "area", "cost"
-    blocks: tuple[Block, ...] = ()
+    drawings: tuple[Drawing, ...] = ()  # one for each pool
     evidence: Evidence | None = None
+    notches: tuple[Notch, ...] = ()
+    levers: dict[str, tuple[Lever, ...]] = field(default_factory=dict)  # by objective
 
 
 @dataclass(frozen=True)
@@ -148,6 +254,27 @@ class Rival:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """The first design put forward beside the best machine that one can buy."""
+
+    ours: str  # mark
+    rival: str  # title
+    short: str  # name of the rival in figures
+    bars: dict[str, Bars] = field(default_factory=dict)
+    roofline: Roofline = field(default_factory=Roofline)
+    drawings: tuple[Drawing, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive rounds of one sampler."""
+
+    sampler: str
+    evaluations: tuple[float, float]  # from, to
+    seconds: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Progress:
     """How the search converged; one entry a round."""
 
@@ -155,6 +282,19 @@ class Progress:
     seconds: Array
     hypervolume: Array  # empty when there is one objective
     best: dict[str, Array]  # objective -> best feasible value so far, NaN before the first
+    stretches: tuple[Stretch, ...] = ()
+
+    def against(self, axis: str) -> Array:
+        """The steps of an axis, ``evaluations`` or ``seconds``."""
+        return self.seconds if axis == "seconds" else self.evaluations
+
+
+@dataclass(frozen=True)
+class Point:
+    """A sentence or two of the headline behind a word that says what they are about."""
+
+    lead: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -175,6 +315,7 @@ class Source:
 
     key: str
     text: str
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,18 +324,27 @@ class ReportData:
 
     title: str
     question: str
-    headline: tuple[str, ...]
+    headline: tuple[Point, ...]
     objectives: tuple[Measure, ...]
     measures: dict[str, Measure]  # metrics shown anywhere
     variables: tuple[Measure, ...]
     cloud: Cloud
-    best: tuple[Best, ...]
+    best: tuple[Best, ...]  # when nothing is feasible, the one that misses by least
     rivals: tuple[Rival, ...]
     progress: Progress | None
     counts: dict[str, str]  # what was evaluated, in words
+    beside: Beside | None = None
+    reliefs: tuple[Relief, ...] = ()
     relaxations: tuple[str, ...] = ()  # what would admit a design, when nothing is feasible
     assumptions: tuple[Assumption, ...] = ()
     sources: tuple[Source, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: dict[str, str] = field(default_factory=dict)
-    reproduce: tuple[str, ...] = ()
+    reproduce: tuple[tuple[str, str], ...] = ()  # what for, command
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the choices of variables whose column in the cloud holds indices."""
+
+    @property
+    def found(self) -> bool:
+        """Whether a design meets every limit."""
+        return bool(self.best) and all(margin.violation <= 0.0 for margin in self.best[0].margins)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from plotly import graph_objects
 
 from search.display import scale_of
-from search.report.content import Array, Best, Cloud, Flags, Measure, Rival
+from search.report.content import Best, Cloud, Flags, Measure, Rival
+from search.report.plots.frames import Frame, near, whole
 from search.report.plots.style import BLACK, BLUE, GREY, SKY, VERMILION, axis_title, blank_figure
 
 
@@ -18,6 +19,7 @@ def plot_pareto(
     upward: Measure,
     best: Sequence[Best] = (),
     rivals: Sequence[Rival] = (),
+    close_up: bool = False,
 ) -> graph_objects.Figure:
     """Two measures of every design.
 
@@ -28,15 +30,18 @@ def plot_pareto(
     across, upward : Measure
         Measures on the two axes.
     best : sequence of Best
-        Designs put forward, marked by a star and their label.
+        Designs put forward, marked by a star and their letter.
     rivals : sequence of Rival
         Machines marked by a square: filled under the optimal mapping, open as shipped.
+    close_up : bool
+        Whether the axes end around the front; rivals beyond are then outside.
 
     Returns
     -------
     plotly.graph_objects.Figure
+        Each trace says in its ``meta`` which rows of which table it draws.
     """
-    figure = blank_figure(520)
+    figure = blank_figure(470)
     groups: tuple[tuple[str, Flags, str, int, float], ...] = (
         ("misses a limit", ~cloud.feasible, GREY, 5, 0.45),
         ("feasible", cloud.feasible & ~cloud.front, SKY, 6, 0.8),
@@ -56,75 +61,90 @@ def plot_pareto(
             marker={"color": colour, "size": size, "opacity": opacity},
             text=[cloud.keys[index] for index in order],
             hovertemplate="%{x:.4g}, %{y:.4g}<br>%{text}<extra>" + name + "</extra>",
-            name=f"{name} ({order.size})",
+            name=name,
+            meta={"table": "designs", "rows": order.tolist(), "line": name == "Pareto front"},
         )
-    _mark_best(figure, best, across, upward)
-    _mark_rivals(figure, rivals, across, upward)
-    for measure, scale, update in zip(
-        (across, upward), scales, (figure.update_xaxes, figure.update_yaxes), strict=True
-    ):
-        feasible = cloud.columns[measure.name][cloud.feasible]
-        seen = feasible if feasible.size else cloud.columns[measure.name]
-        metrics = [item.metrics for item in best] + [rival.metrics for rival in rivals]
-        marked = (named.get(measure.name, np.nan) for named in metrics)
-        update(title=axis_title(measure), type="log", range=_frame(seen, marked, scale.factor))
+    _mark_rivals(figure, rivals, across, upward, named=not close_up)
+    _mark_best(figure, best, across, upward, named=close_up)
+    frames: list[Frame] = [
+        near(measure, cloud, best) if close_up else whole(measure, cloud, best, rivals)
+        for measure in (across, upward)
+    ]
+    figure.update_layout(showlegend=not close_up)
+    figure.update_xaxes(title=axis_title(across), **frames[0].layout)
+    figure.update_yaxes(title=axis_title(upward), **frames[1].layout)
     return figure
 
 
 def _mark_best(
-    figure: graph_objects.Figure, best: Sequence[Best], across: Measure, upward: Measure
+    figure: graph_objects.Figure,
+    best: Sequence[Best],
+    across: Measure,
+    upward: Measure,
+    named: bool,
 ) -> None:
-    shown = [item for item in best if across.name in item.metrics and upward.name in item.metrics]
-    if not shown:
+    rows = [
+        row
+        for row, item in enumerate(best)
+        if across.name in item.metrics and upward.name in item.metrics
+    ]
+    if not rows:
         return
+    shown = [best[row] for row in rows]
     figure.add_scatter(
         x=[scale_of(across.unit).apply(item.metrics[across.name]) for item in shown],
         y=[scale_of(upward.unit).apply(item.metrics[upward.name]) for item in shown],
-        mode="markers+text",
+        mode="markers+text" if named else "markers",
         marker={"symbol": "star", "size": 15, "color": VERMILION, "line": {"width": 1}},
-        text=[item.mark for item in shown],
-        textposition="top right",
-        hovertext=[f"{item.label}: {item.key}" for item in shown],
+        text=[f"<b>{item.mark}</b>" for item in shown],
+        textposition=[("top right", "bottom right", "top left")[row % 3] for row in rows],
+        textfont={"size": 15},
+        hovertext=[f"{item.mark}, {item.label}: {item.key}" for item in shown],
         hoverinfo="x+y+text",
-        name="put forward",
+        name="marked: " + ", ".join(item.mark for item in shown),
+        meta={"table": "best", "rows": rows},
     )
 
 
 def _mark_rivals(
-    figure: graph_objects.Figure, rivals: Sequence[Rival], across: Measure, upward: Measure
+    figure: graph_objects.Figure,
+    rivals: Sequence[Rival],
+    across: Measure,
+    upward: Measure,
+    named: bool,
 ) -> None:
     for mapping in dict.fromkeys(rival.mapping for rival in rivals):
-        shown = [
-            rival
-            for rival in rivals
+        rows = [
+            row
+            for row, rival in enumerate(rivals)
             if rival.mapping == mapping and not rival.ours and _finite(rival, across, upward)
         ]
-        if not shown:
+        if not rows:
             continue
+        shown = [rivals[row] for row in rows]
         filled = mapping == "optimal"
         figure.add_scatter(
             x=[scale_of(across.unit).apply(rival.metrics[across.name]) for rival in shown],
             y=[scale_of(upward.unit).apply(rival.metrics[upward.name]) for rival in shown],
-            mode="markers+text" if filled else "markers",
-            marker={"symbol": "square" if filled else "square-open", "size": 10, "color": BLACK},
-            text=[rival.name + (" *" if rival.broken else "") for rival in shown],
+            mode="markers+text" if filled and named else "markers",
+            marker={
+                "symbol": "square" if filled else "square-open",
+                "size": 10,
+                "color": BLACK,
+            },
+            text=_once([rival.name + (" *" if rival.broken else "") for rival in shown]),
             textposition="middle right",
-            textfont={"size": 11},
+            textfont={"size": 12},
             hovertext=[_describe(rival) for rival in shown],
             hoverinfo="x+y+text",
-            name=f"rivals, mapping {mapping} (* misses a limit)",
+            name="rivals, best mapping" if filled else "rivals, as shipped",
+            meta={"table": "rivals", "rows": rows, "ink": True, "named": filled and named},
         )
 
 
-def _frame(values: Array, others: Iterable[float], factor: float) -> list[float]:
-    """Range of a logarithmic axis that holds what matters, with a margin."""
-    points = np.concatenate([values, np.fromiter(others, dtype=float)]) * factor
-    points = points[np.isfinite(points) & (points > 0)]
-    if not points.size:
-        return [0.0, 1.0]
-    low, high = np.log10(points.min()), np.log10(points.max())
-    margin = 0.08 * max(high - low, 0.1)
-    return [low - margin, high + margin]
+def _once(names: Sequence[str]) -> list[str]:
+    """Each name where it appears first: a machine may have a line for every objective."""
+    return [name if name not in names[:place] else "" for place, name in enumerate(names)]
 
 
 def _finite(rival: Rival, *measures: Measure) -> bool:

@@ -14,13 +14,21 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000",
 )  # fmt: skip
 PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, "#7F7F7F")
-GREY = "#B8B8B8"
+GREY = "#A0A0A0"
 HATCHES = ("", "/", ".", "x", "-", "|", "+", "\\")
 """Patterns: colours repeat after eight parts, the pattern then tells them apart."""
 
 GRID = "#E3E3E3"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_AXIS = {"gridcolor": GRID, "linecolor": GREY, "zerolinecolor": GREY, "automargin": True}
+_AXIS = {
+    "gridcolor": GRID,
+    "linecolor": GREY,
+    "zerolinecolor": GREY,
+    "automargin": True,
+    "title": {"standoff": 8},
+    # A decade with 1, 2 and 5: every digit of it would be a row of figures without a scale.
+    "minor": {"showgrid": False},
+}
 TEMPLATE = graph_objects.layout.Template(
     layout={
         "colorway": PALETTE,
@@ -59,7 +67,7 @@ def blank_figure(height: int = 420) -> graph_objects.Figure:
     figure.update_layout(
         template=TEMPLATE,
         height=height,
-        margin={"l": 70, "r": 20, "t": 40, "b": 60},
+        margin={"l": 60, "r": 16, "t": 30, "b": 50},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0},
         hoverlabel={"font": {"family": FONT}},
     )
