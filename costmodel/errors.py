@@ -12,7 +12,11 @@ from pathlib import Path
 
 
 def nearest(name: object, options: Iterable[str], count: int = 3) -> tuple[str, ...]:
-    """The valid names closest to a misspelt one, best first; empty when none is close."""
+    """The valid names closest to a misspelt one, best first; empty when none is close.
+
+    >>> nearest("h10", ["a100", "h100", "tpu-v4"], count=1)
+    ('h100',)
+    """
     by_folded = {option.casefold(): option for option in options}
     folded = str(name).casefold()
     starts = [option for option in by_folded if folded and option.startswith(folded)]
@@ -36,6 +40,11 @@ class ScovilleError(Exception):
         What the reader can do now.
     file, line, key
         Where: a path, a line number from 1, a key path such as ``pools.0.package.cooling``.
+
+    Examples
+    --------
+    >>> print(ConfigError("found 'airr'", suggestions=["air"], file="a.yaml", line=3, key="pools"))
+    a.yaml:3: pools: found 'airr'; did you mean air?
     """
 
     exit_code = 1

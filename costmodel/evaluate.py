@@ -74,6 +74,23 @@ def evaluate(
     -------
     Metrics
         Named values ``[*batch]``, violations ``[*batch,G]``, breakdowns.
+
+    Examples
+    --------
+    The H100 serves more users at once for less money each, until they wait too long:
+
+    >>> import costmodel
+    >>> h100 = costmodel.load_chip("h100").designs
+    >>> swept = costmodel.replace_at(h100, "pools.0.deployment.batch", torch.tensor([8, 64]))
+    >>> workload = costmodel.load_workload("llama-3.1-70b", "interactive")
+    >>> technology, tables = costmodel.load_technology(), costmodel.build_tables()
+    >>> metrics = costmodel.evaluate(swept, workload, technology, tables)
+    >>> few, many = metrics["cost_per_mtoken"]
+    >>> bool(many < few)
+    True
+    >>> quick, slow = metrics["tpot"]
+    >>> bool(quick < slow)
+    True
     """
     limits = limits or Limits()
     shape = designs.batch_shape

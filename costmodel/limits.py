@@ -22,6 +22,10 @@ class Limits:
     """Largest allowed values in SI units; None leaves a limit unset.
 
     ``package_power`` may differ by way of cooling: a mapping from a row of table `cooling`.
+
+    >>> limits = Limits(package_power={"air": 1000.0, "cold_plate": 1600.0}, tpot=0.012)
+    >>> limits.without("tpot").ignored
+    ('tpot',)
     """
 
     package_power: float | Mapping[str, float] | None = None  # peak phase [W]
@@ -58,12 +62,20 @@ def package_power_limit(limits: Limits, technology: Technology, cooling: Tensor)
 
 
 def violation(value: Tensor, limit: float | Tensor) -> Tensor:
-    """``(value - limit) / limit``, NaN turned into +inf."""
+    """``(value - limit) / limit``, NaN turned into +inf.
+
+    >>> violation(torch.tensor([75.0, 100.0, 150.0]), 100.0)
+    tensor([-0.2500,  0.0000,  0.5000])
+    """
     return finite_or_infinite((value - limit) / limit)
 
 
 def temperature_violation(value: Tensor, limit: float, inlet: Tensor) -> Tensor:
-    """Excess over the limit, in units of the allowed rise over the coolant."""
+    """Excess over the limit, in units of the allowed rise over the coolant.
+
+    >>> temperature_violation(torch.tensor(378.15), 368.15, torch.tensor(318.15))  # 10 K of 50 K
+    tensor(0.2000)
+    """
     return finite_or_infinite((value - limit) / (limit - inlet).clamp_min(1.0))
 
 

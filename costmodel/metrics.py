@@ -6,10 +6,16 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from costmodel.errors import DataError, nearest
+
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """Name, unit, better direction and definition of a metric."""
+    """Unit, better direction, title and definition of a metric.
+
+    >>> METRICS["junction_temperature"].unit, METRICS["throughput_per_package"].direction
+    ('K', 'maximize')
+    """
 
     unit: str
     direction: str  # "minimize" or "maximize"
@@ -136,13 +142,31 @@ METRICS: dict[str, MetricSpec] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Breakdown:
-    """A quantity split along named axes: values ``[*batch, *lengths of labels]``."""
+    """A quantity split along named axes: values ``[*batch, *lengths of labels]``.
+
+    >>> import torch
+    >>> Breakdown((("logic", "memory"),), torch.tensor([100.0, 40.0]), "W")
+    Breakdown [W] of one design, 2 parts
+      part    value
+      logic   100 W
+      memory   40 W
+    """
 
     labels: tuple[tuple[str, ...], ...]
     values: Tensor
     unit: str
+
+    def __repr__(self) -> str:
+        from costmodel.presentation.metrics import breakdown_page
+
+        return breakdown_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from costmodel.presentation.metrics import breakdown_page
+
+        return breakdown_page(self).html()
 
 
 @dataclass(frozen=True)
@@ -153,9 +177,28 @@ class Work:
     mappings: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Metrics:
-    """Named results of a batch; each value has shape ``[*batch]``."""
+    """Named results of a batch; each value has shape ``[*batch]``.
+
+    >>> import torch
+    >>> power, limit = torch.tensor([600.0, 1000.0]), 800.0
+    >>> metrics = Metrics(
+    ...     values={"package_power_peak": power},
+    ...     violations=((power - limit) / limit).unsqueeze(-1),
+    ...     violation_names=("package_power",),
+    ...     breakdowns={},
+    ... )
+    >>> metrics
+    Metrics of 2 designs: 1 of 2 meet every limit
+      metric                              name                  [0]    [1]      better
+      Package power in the hottest phase  package_power_peak  600 W  1 kW  lower
+    excess over the limit, at most 0 is met:
+      limit or rule    met by      [0]      [1]
+      ✗ package power  50.0 %  -25.0 %  +25.0 %
+    >>> metrics["package_power_peak"].max(), metrics.feasible
+    (tensor(1000.), tensor([ True, False]))
+    """
 
     values: dict[str, Tensor]
     violations: Tensor  # [*batch,G], <= 0 is feasible
@@ -164,8 +207,30 @@ class Metrics:
     work: Work = field(default=Work(0, 0))
 
     def __getitem__(self, name: str) -> Tensor:
-        """A metric by name ``[*batch]``."""
+        """A metric by name ``[*batch]``.
+
+        Raises
+        ------
+        DataError
+            Unknown name, with the nearest one.
+        """
+        if name not in self.values:
+            raise DataError(
+                f"unknown metric {name!r}",
+                expected="one of " + ", ".join(self.values),
+                suggestions=nearest(name, self.values),
+            )
         return self.values[name]
+
+    def __repr__(self) -> str:
+        from costmodel.presentation.metrics import metrics_page
+
+        return metrics_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from costmodel.presentation.metrics import metrics_page
+
+        return metrics_page(self, definitions=True).html()
 
     @property
     def feasible(self) -> Tensor:

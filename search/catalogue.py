@@ -42,6 +42,11 @@ def listing(subject: str, table: str | None = None) -> Listing:
     ------
     ConfigError
         Unknown subject or table, with the nearest one.
+
+    Examples
+    --------
+    >>> dict((name, title) for name, title in listing("scenarios").rows)["interactive"]
+    'Interactive users, 2,048 new tokens after 5,888 cached ones, 512 generated'
     """
     if subject not in SUBJECTS:
         raise ConfigError(

@@ -44,6 +44,11 @@ def examine(results: Path = Path("results")) -> tuple[Finding, ...]:
     ----------
     results : Path
         Folder in which studies are to be written.
+
+    Examples
+    --------
+    >>> next(item.passed for item in examine() if item.subject == "reference evaluation")
+    True
     """
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _versions,

@@ -38,7 +38,7 @@ FORMATS = ("fp8", "int8", "bf16")
 """In this order a machine takes the narrowest format that it supports."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Machine:
     """A chip that one can buy, or a system of ours; `designs` have batch ``()``."""
 
@@ -53,8 +53,11 @@ class Machine:
         """Whether a market price is stated."""
         return all(bool(pool.price > 0) for pool in self.designs.pools)
 
+    def __repr__(self) -> str:
+        return f"Machine({self.name!r}, {self.title!r})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Answer:
     """What is said of a machine; metrics and breakdowns in SI."""
 
@@ -67,6 +70,16 @@ class Answer:
     violations: dict[str, float]
     bars: dict[str, Bars]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        from search.notebook import answer_page
+
+        return answer_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from search.notebook import answer_page
+
+        return answer_page(self).html()
 
     def record(self) -> dict[str, Any]:
         """The same as plain containers; every breakdown as bar -> part -> value."""
@@ -93,17 +106,25 @@ class Answer:
         }
 
 
-def load_machine(chip: str | None, design: Path | None, technology: Technology) -> Machine:
+def load_machine(
+    chip: str | None, design: str | Path | None = None, technology: Technology | None = None
+) -> Machine:
     """A known chip by name, or a system file such as ``best/knee.yaml``.
 
     Raises
     ------
     ScovilleError
         Neither or both given, an unknown chip (with the nearest name), a wrong file.
+
+    Examples
+    --------
+    >>> h100 = load_machine("h100")
+    >>> h100.stated_power, h100.priced
+    (700.0, True)
     """
     if (chip is None) == (design is None):
         raise ConfigError("one machine is needed", expected="either --chip NAME or --design FILE")
-    found = load_chip(chip, technology) if chip else load_system(Path(str(design)), technology)
+    found = load_chip(chip, technology) if chip else load_system(str(design), technology)
     return machine_of(found)
 
 
@@ -142,6 +163,16 @@ def answer(
         The shipped one by default.
     **plan
         Changes of the deployment: fields of `Deployment`, the format by name.
+
+    Examples
+    --------
+    >>> machine = load_machine("h100")
+    >>> alone = answer(machine, "llama-3.1-8b", "interactive", format="bf16", tensor_parallel=1)
+    >>> shared = answer(machine, "llama-3.1-8b", "interactive", format="bf16", tensor_parallel=8)
+    >>> shared.metrics["tpot"] < alone.metrics["tpot"]
+    True
+    >>> alone.metrics["tpot"] > 2 * 7.5e9 / 3.35e12  # 7.5 billion weights are read at every step
+    True
     """
     technology = technology or load_technology()
     workload = load_workload(model, scenario)

@@ -15,9 +15,16 @@ from costmodel.hardware.technology import Technology
 from costmodel.numerics.units import split_suffix
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chip:
-    """A known chip or a user's system."""
+    """A known chip or a user's system: its hardware, and what is published of it.
+
+    >>> h100 = load_chip("h100")
+    >>> h100.title
+    'NVIDIA H100 SXM5 80 GB'
+    >>> h100.facts["memory_bandwidth"].value, h100.facts["tdp"].value  # SI: byte/s, W
+    (3350000000000.0, 700.0)
+    """
 
     name: str
     title: str
@@ -26,9 +33,23 @@ class Chip:
     notes: tuple[str, ...]
     numbers: tuple[Number, ...]
 
+    def __repr__(self) -> str:
+        from costmodel.presentation.hardware import chip_page
+
+        return chip_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from costmodel.presentation.hardware import chip_page
+
+        return chip_page(self).html()
+
 
 def list_chips() -> tuple[str, ...]:
-    """Names of the shipped chips, as the command line spells them."""
+    """Names of the shipped chips, as the command line spells them.
+
+    >>> {"h100", "mi300x", "tpu-v5p"} <= set(list_chips())
+    True
+    """
     return tuple(sorted(path.stem for path in (DATA / "chips").glob("*.yaml")))
 
 
@@ -39,6 +60,14 @@ def load_chip(name: str, technology: Technology | None = None) -> Chip:
     ------
     ConfigError
         Unknown name, with the nearest one.
+
+    Examples
+    --------
+    >>> load_chip("tpu_v5p").name
+    'tpu-v5p'
+    >>> load_chip("h10")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    costmodel.errors.ConfigError: unknown chip 'h10'; ... did you mean h100 or ...
     """
     known = list_chips()
     folded = name.casefold().replace("_", "-")

@@ -20,6 +20,13 @@ from costmodel.errors import DataError, ScovilleError, nearest
 Model = TypeVar("Model", bound=BaseModel)
 KeyPath = tuple[str | int, ...]
 
+MOST_BYTES = 4_000_000
+"""Longest file that is read."""
+MOST_VALUES = 100_000
+"""Most values of a file, each reference counted as what it stands for."""
+DEEPEST = 100
+"""Most levels of nesting."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -84,11 +91,30 @@ def read_document(path: Path, error: type[ScovilleError] = DataError) -> Documen
         Of kind `error`: missing, unreadable, not YAML, a duplicate key or not a mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        raise error("no such file", file=path) from None
-    except (OSError, UnicodeDecodeError) as problem:
-        raise error(f"cannot be read ({problem})", file=path) from problem
+        others = path.parent.glob(f"*{path.suffix}") if path.parent.is_dir() else ()
+        close = nearest(path.stem, [other.stem for other in others])
+        meant = [name + path.suffix for name in close]
+        raise error("no such file", suggestions=meant, file=path) from None
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        raise error(f"cannot be read ({reason})", expected="a YAML file", file=path) from problem
+    if len(content) > MOST_BYTES:
+        raise error(
+            f"more than {MOST_BYTES / 1e6:g} MB", expected="a YAML file of some pages", file=path
+        )
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise error(
+            f"byte {problem.object[problem.start]:#x} cannot be read",
+            expected="text in UTF-8",
+            file=path,
+            line=line,
+        ) from problem
     return parse_document(text, str(path), error)
 
 
@@ -97,6 +123,7 @@ def parse_document(
 ) -> Document:
     """Read YAML text; `path` names it in errors."""
     yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = DEEPEST
     try:
         node = yaml.compose(text)
         lines: dict[KeyPath, int] = {}
@@ -104,7 +131,13 @@ def parse_document(
     except MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         line = mark.line + 1 if mark else 1
-        raise error(f"not YAML: {problem.problem}", file=path, line=line) from problem
+        found = " ".join(str(problem.problem).split())
+        if "maximum depth" in found:
+            found = f"nested deeper than {DEEPEST} levels"
+        expected = "spaces, never tabs, before a key" if "'\\t'" in found else ""
+        raise error(f"not YAML: {found}", expected=expected, file=path, line=line) from problem
+    except RecursionError:
+        raise error(f"nested deeper than {DEEPEST} levels", file=path, line=1) from None
     except YAMLError as problem:
         raise error(f"not YAML: {problem}", file=path, line=1) from problem
     if not isinstance(data, dict):
@@ -114,11 +147,22 @@ def parse_document(
 
 def _plain(node: Any, constructor: Any, keys: KeyPath, lines: dict[KeyPath, int]) -> Any:
     """Python value of a node; fills `lines` on the way."""
+    if len(keys) > DEEPEST or len(lines) > MOST_VALUES:
+        raise MarkedYAMLError(
+            problem=f"nested deeper than {DEEPEST} levels"
+            if len(keys) > DEEPEST
+            else f"more than {MOST_VALUES} values, references written out",
+            problem_mark=node.start_mark,
+        )
     if isinstance(node, MappingNode):
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             key = constructor.construct_object(key_node)
             line = key_node.start_mark.line + 1
+            if not isinstance(key, str | int):
+                raise MarkedYAMLError(
+                    problem=f"a {type(key).__name__} as a key", problem_mark=key_node.start_mark
+                )
             if key in result:
                 raise MarkedYAMLError(
                     problem=f"duplicate key {key!r}", problem_mark=key_node.start_mark

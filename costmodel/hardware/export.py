@@ -49,6 +49,13 @@ def dump_system(
         Which design of the batch; ``()`` for a batch of shape ``()``.
     name, title, notes
         Written into the file.
+
+    Examples
+    --------
+    >>> from costmodel import load_chip, load_technology
+    >>> text = dump_system(load_chip("h100").designs, load_technology(), name="mine")
+    >>> text.splitlines()[:2]
+    ['schema_version: 1', 'name: mine']
     """
     content = {
         "schema_version": 1,
@@ -68,7 +75,15 @@ def dump_system(
 
 
 def at_index(designs: Designs, index: int | tuple[int, ...]) -> Designs:
-    """One design of a batch, as a batch of shape ``()``."""
+    """One design of a batch, as a batch of shape ``()``.
+
+    >>> from costmodel import load_chip, replace_at
+    >>> swept = replace_at(
+    ...     load_chip("h100").designs, "pools.0.deployment.batch", torch.tensor([16, 32])
+    ... )
+    >>> at_index(swept, 1).pools[0].deployment.batch
+    tensor(32)
+    """
     shape = designs.batch_shape
     return map_leaves(designs, lambda leaf: torch.broadcast_to(leaf, shape)[index])
 

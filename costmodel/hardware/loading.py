@@ -113,6 +113,14 @@ def load_technology(folder: Path | None = None) -> Technology:
     DataError
         Unknown key or unit, missing value, source that does not resolve, range that does not
         hold its value: one line with file, line and key path.
+
+    Examples
+    --------
+    >>> technology = load_technology()
+    >>> technology.entry("node", "n5", "voltage_nominal").unit
+    'V'
+    >>> all(value.source for _, _, _, value in technology.entries())
+    True
     """
     root = folder or DATA
     sources = _load_sources(root / "sources.yaml")

@@ -23,8 +23,22 @@ ONE = torch.ones((), dtype=torch.float64)
 """Default of a factor; never written to."""
 
 
-@dataclass(frozen=True)
-class Die:
+class Readable:
+    """A record that shows its fields with names and units."""
+
+    def __repr__(self) -> str:
+        from costmodel.presentation.hardware import hardware_page
+
+        return hardware_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from costmodel.presentation.hardware import hardware_page
+
+        return hardware_page(self).html()
+
+
+@dataclass(frozen=True, repr=False)
+class Die(Readable):
     """One kind of die of a package; `count` identical copies.
 
     Quantities are per die unless said otherwise. ``role`` is ``"compute"`` (cores, L2) or
@@ -52,8 +66,8 @@ class Die:
     clock_scale: Tensor = ONE  # clock over its machine class's at equal node and voltage [1]
 
 
-@dataclass(frozen=True)
-class MemoryTier:
+@dataclass(frozen=True, repr=False)
+class MemoryTier(Readable):
     """One tier of memory outside the compute dies (HBM, LPDDR ...), nearest first."""
 
     kind: Tensor  # row of table `memory`
@@ -61,8 +75,8 @@ class MemoryTier:
     rate_fraction: Tensor  # pin rate used / pin rate of the row [1]
 
 
-@dataclass(frozen=True)
-class NetworkTier:
+@dataclass(frozen=True, repr=False)
+class NetworkTier(Readable):
     """One tier of network, nearest first; a group larger than the domain spills to the next."""
 
     kind: Tensor  # row of table `link`
@@ -72,8 +86,8 @@ class NetworkTier:
     domain: Tensor  # packages that reach each other in this tier [count]
 
 
-@dataclass(frozen=True)
-class Package:
+@dataclass(frozen=True, repr=False)
+class Package(Readable):
     """Dies on an interposer or bridge, with memory tiers, network tiers and a way to cool them."""
 
     kind: Tensor  # row of table `package`
@@ -83,8 +97,8 @@ class Package:
     network: tuple[NetworkTier, ...]
 
 
-@dataclass(frozen=True)
-class Deployment:
+@dataclass(frozen=True, repr=False)
+class Deployment(Readable):
     """How a pool of packages serves the model."""
 
     format: Tensor  # row of table `format`: weights, activations and KV cache
@@ -95,8 +109,8 @@ class Deployment:
     batch: Tensor  # sequences in flight in decode, over all pipeline stages [count]
 
 
-@dataclass(frozen=True)
-class Pool:
+@dataclass(frozen=True, repr=False)
+class Pool(Readable):
     """Identical packages with one role: ``"both"``, ``"prefill"`` or ``"decode"``."""
 
     role: str
@@ -106,9 +120,18 @@ class Pool:
     price: Tensor  # price paid for a package; 0 = our own manufacturing cost [USD]
 
 
-@dataclass(frozen=True)
-class Designs:
-    """A batch of systems."""
+@dataclass(frozen=True, repr=False)
+class Designs(Readable):
+    """A batch of systems.
+
+    >>> from costmodel import load_chip
+    >>> h100 = load_chip("h100").designs
+    >>> h100.batch_shape
+    torch.Size([])
+    >>> swept = replace_at(h100, "pools.0.deployment.batch", torch.arange(1, 101))
+    >>> swept.batch_shape
+    torch.Size([100])
+    """
 
     pools: tuple[Pool, ...]
 
@@ -153,6 +176,14 @@ def replace_at(record: Record, path: str, value: Tensor) -> Record:
     ------
     AttributeError, IndexError
         When `path` names no leaf.
+
+    Examples
+    --------
+    >>> from costmodel import load_chip
+    >>> h100 = load_chip("h100").designs
+    >>> larger = replace_at(h100, "pools.0.package.dies.0.l2_bytes", torch.tensor(2.0**27))
+    >>> larger.pools[0].package.dies[0].l2_bytes
+    tensor(1.3422e+08)
     """
     head, _, rest = path.partition(".")
     if isinstance(record, tuple):

@@ -55,7 +55,7 @@ class Source:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Rows and columns of one subject; columns are ``[rows]`` or, sampled, ``[S,1,rows]``."""
 
@@ -67,14 +67,47 @@ class Table:
     units: Mapping[str, str]
     entries: Mapping[tuple[str, str], Value]
 
+    def __repr__(self) -> str:
+        from costmodel.presentation.hardware import table_page
 
-@dataclass(frozen=True)
+        return table_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from costmodel.presentation.hardware import table_page
+
+        return table_page(self).html()
+
+
+@dataclass(frozen=True, repr=False)
 class Technology:
-    """All tables, and the sources they cite."""
+    """All tables, and the sources they cite.
+
+    >>> from costmodel import load_technology
+    >>> technology = load_technology()
+    >>> row = torch.tensor([technology.row("memory", "hbm3_8h")])
+    >>> technology.at("memory", "capacity", row)  # 8 layers of 16 Gbit [byte]
+    tensor([1.6000e+10], dtype=torch.float64)
+    >>> entry = technology.entry("memory", "hbm3_8h", "capacity")
+    >>> entry.value, entry.unit
+    (16.0, 'GB')
+    >>> cheaper = technology.replace("memory", "hbm3_8h", "price_per_byte", 5e-9)  # [USD/byte]
+    >>> cheaper.at("memory", "price_per_byte", row) < technology.at("memory", "price_per_byte", row)
+    tensor([True])
+    """
 
     tables: Mapping[str, Table]
     sources: Mapping[str, Source]
     samples: int = 0
+
+    def __repr__(self) -> str:
+        from costmodel.presentation.hardware import technology_page
+
+        return technology_page(self).text()
+
+    def _repr_html_(self) -> str:
+        from costmodel.presentation.hardware import technology_page
+
+        return technology_page(self).html()
 
     def table(self, name: str) -> Table:
         """A table by name."""
@@ -166,6 +199,14 @@ class Technology:
             Columns ``[S,1,rows]``. A range is the 5 to 95 % interval of a two-sided log-normal
             (normal where a bound is not positive) whose median is the value; draws beyond the
             range are not made. A value without range, or one that was replaced, stays as it is.
+
+        Examples
+        --------
+        >>> from costmodel import load_technology
+        >>> drawn = load_technology().sample(100, seed=1).constant("yield_clustering")
+        >>> low, high = load_technology().entry("constant", "yield_clustering").range_si
+        >>> drawn.shape, bool(((low <= drawn) & (drawn <= high)).all())
+        (torch.Size([100, 1]), True)
         """
         if self.samples:
             raise DataError(

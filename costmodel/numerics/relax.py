@@ -37,6 +37,12 @@ def ceil(value: Tensor, relax: float = 0.0) -> Tensor:
     -----
     ``w = 1`` is the identity and ``w -> 0`` the exact ceiling, so a schedule of ``w`` walks
     from one to the other. The floor carries no gradient.
+
+    Examples
+    --------
+    >>> x = torch.tensor([2.0, 2.25, 2.75])
+    >>> ceil(x), ceil(x, relax=0.5), ceil(x, relax=1.0)
+    (tensor([2., 3., 3.]), tensor([2.0000, 2.5000, 3.0000]), tensor([2.0000, 2.2500, 2.7500]))
     """
     if relax <= 0.0:
         return torch.ceil(value)
@@ -45,7 +51,11 @@ def ceil(value: Tensor, relax: float = 0.0) -> Tensor:
 
 
 def ceil_divide(numerator: Tensor, denominator: Tensor, relax: float = 0.0) -> Tensor:
-    """Number of pieces of size `denominator` that cover `numerator` [count]."""
+    """Number of pieces of size `denominator` that cover `numerator` [count].
+
+    >>> ceil_divide(torch.tensor(100.0), torch.tensor(32.0))
+    tensor(4.)
+    """
     return ceil(numerator / denominator, relax)
 
 
@@ -72,6 +82,14 @@ def overlap(parts: Tensor, exponent: Tensor, dim: int = -1) -> Tensor:
     -------
     Tensor
         ``max(x) <= result <= n^(1/p) max(x)``; homogeneous of degree one [s].
+
+    Examples
+    --------
+    Exponent 1 adds, 2 is Pythagoras, a large one takes the longest:
+
+    >>> times = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    >>> [round(float(overlap(times, torch.tensor(p))), 6) for p in (1.0, 2.0, 100.0)]
+    [7.0, 5.0, 4.0]
     """
     largest = parts.detach().amax(dim, keepdim=True).clamp_min(SMALLEST)
     power = exponent.unsqueeze(dim)
@@ -81,5 +99,9 @@ def overlap(parts: Tensor, exponent: Tensor, dim: int = -1) -> Tensor:
 
 
 def power(base: Tensor, exponent: float | Tensor) -> Tensor:
-    """``base ** exponent`` for positive bases, equal for every batch size."""
+    """``base ** exponent`` for positive bases, equal for every batch size.
+
+    >>> round(float(power(torch.tensor(9.0, dtype=torch.float64), 0.5)), 12)
+    3.0
+    """
     return torch.exp(exponent * torch.log(base.clamp_min(SMALLEST)))

@@ -173,7 +173,11 @@ def to_si(value: float | str, unit: str) -> float:
 
 
 def from_si(value: float, unit: str) -> float:
-    """Convert an unprefixed SI number to `unit`; the inverse of `to_si`."""
+    """Convert an unprefixed SI number to `unit`; the inverse of `to_si`.
+
+    >>> from_si(3.35e12, "TB/s"), from_si(0.25, "%")
+    (3.35, 25.0)
+    """
     if value != value or value in (float("inf"), float("-inf")):
         return value
     meaning = parse_unit(unit)
@@ -181,7 +185,11 @@ def from_si(value: float, unit: str) -> float:
 
 
 def same_dimension(first: str, second: str) -> bool:
-    """Whether two unit expressions measure the same thing."""
+    """Whether two unit expressions measure the same thing; bits and bytes do not.
+
+    >>> same_dimension("W", "kWh/h"), same_dimension("GB", "Gb")
+    (True, False)
+    """
     return parse_unit(first).powers == parse_unit(second).powers
 
 

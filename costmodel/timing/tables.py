@@ -21,7 +21,7 @@ BLOCK_EXPONENTS = (0, 1, 2, 3, 4, 5, 6)
 STREAM, HOLD_ACTIVATION, HOLD_WEIGHT = 0, 1, 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tables:
     """Candidates: T tiles, U blocks and the three panels that may be held."""
 
@@ -36,11 +36,19 @@ class Tables:
         """Mappings weighed for one GEMM."""
         return int(3 * self.tile_rows.numel() * self.block_rows.numel())
 
+    def __repr__(self) -> str:
+        sizes = f"{self.tile_rows.numel()} tiles, {self.block_rows.numel()} blocks"
+        return f"Tables(version {self.version}: {sizes}, {self.mappings:,} mappings of a GEMM)"
+
 
 def build_tables(
     tile_rows: tuple[int, ...] = TILE_ROWS, tile_columns: tuple[int, ...] = TILE_COLUMNS
 ) -> Tables:
-    """The lattice; smallest tile first, so that a design where nothing fits falls back to it."""
+    """The lattice; smallest tile first, so that a design where nothing fits falls back to it.
+
+    >>> build_tables((64, 128), (256,))  # 2 x 1 tiles, each with the depth split or not
+    Tables(version 1: 4 tiles, 7 blocks, 84 mappings of a GEMM)
+    """
     tiles = list(product(tile_rows, tile_columns, (0, 1)))
     tile = torch.tensor(tiles, dtype=torch.float64)
     return Tables(

@@ -42,12 +42,20 @@ class _ScenarioFile(BaseModel):
 
 
 def list_models() -> tuple[str, ...]:
-    """Names of the shipped models."""
+    """Names of the shipped models.
+
+    >>> "llama-3.1-70b" in list_models()
+    True
+    """
     return tuple(sorted(path.stem for path in (DATA / "models").glob("*.json")))
 
 
 def list_scenarios() -> tuple[str, ...]:
-    """Names of the shipped scenarios."""
+    """Names of the shipped scenarios.
+
+    >>> "interactive" in list_scenarios()
+    True
+    """
     return tuple(sorted(path.stem for path in (DATA / "scenarios").glob("*.yaml")))
 
 
@@ -58,17 +66,36 @@ def load_workload(model: str | Path, scenario: str | Path | dict[str, Any]) -> W
     ------
     DataError
         Unknown name (with the nearest one), unreadable file or invalid content, as one line.
+
+    Examples
+    --------
+    >>> workload = load_workload("llama-3.1-70b", "interactive")
+    >>> workload.scenario.requests[0].generated_tokens
+    512
     """
     return Workload(model=load_model(model), scenario=load_scenario(scenario))
 
 
 def load_model(model: str | Path) -> Transformer:
-    """A shipped model, or any ``config.json`` of a supported architecture."""
+    """A shipped model, or any ``config.json`` of a supported architecture.
+
+    >>> model = load_model("llama-3.1-70b")
+    >>> f"{model.parameters:,}"  # the published checkpoint
+    '70,553,706,496'
+    >>> 2 * model.kv_elements_per_token  # keys and values of a token in bf16 [byte]
+    327680
+    """
     return load_transformer(_locate(model, "models", ".json", list_models(), "model"))
 
 
 def load_scenario(scenario: str | Path | dict[str, Any]) -> Scenario:
-    """A shipped scenario, a YAML file, or the same content as a dictionary."""
+    """A shipped scenario, a YAML file, or the same content as a dictionary.
+
+    >>> lengths = {"new_tokens": 1000, "cached_tokens": 0, "generated_tokens": 100}
+    >>> request = {"name": "chat", "weight": 1, "decode_context": 1050, **lengths}
+    >>> load_scenario({"requests": [request]}).requests[0].new_tokens
+    1000
+    """
     if isinstance(scenario, dict):
         return _scenario("inline", "scenario", {"schema_version": 1, "title": "inline", **scenario})
     path = _locate(scenario, "scenarios", ".yaml", list_scenarios(), "scenario")
@@ -88,7 +115,8 @@ def _scenario(name: str, place: str, content: Any) -> Scenario:
     try:
         parsed = _ScenarioFile.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is also a missing one; the misspelling is the better news.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         raise DataError(_explain(place, content, first["loc"], first)) from error
     total = sum(request.weight for request in parsed.requests)
     requests = tuple(

@@ -55,8 +55,17 @@ def test_python_in_the_text_runs(
 ) -> None:
     monkeypatch.chdir(ROOT)
     text = (ROOT / package / "README.md").read_text(encoding="utf-8")
+    names = {"results": tmp_path}
     for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
-        exec(compile(block, package, "exec"), {"results": tmp_path})
+        exec(compile(block, package, "exec"), names)
+
+
+@pytest.mark.parametrize("package", ["costmodel", "search"])
+def test_the_text_says_where_everything_is(package: str) -> None:
+    text = (ROOT / package / "README.md").read_text(encoding="utf-8")
+    modules = {path.name for path in (ROOT / package).glob("[a-z]*.py")}
+    folders = {f"{path.parent.name}/" for path in (ROOT / package).glob("*/__init__.py")}
+    assert {name for name in modules | folders if f"`{name}`" not in text} == set()
 
 
 def _code(text: str) -> str:
