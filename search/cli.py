@@ -7,48 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from contextlib import nullcontext
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from search import options
 from search.console import Terminal
+from search.endings import INTERRUPTED
+from search.verbs import Verbs
 
 if TYPE_CHECKING:
     from search.session import Summary
     from search.study import Study
-
-RESULTS = Path("results")
-GLOBAL_FLAGS = {"--json", "-v", "--verbose", "-q", "--quiet", "--no-color", "--debug"}
-"""These work before and after the verb."""
-
-
-class Verbs(TyperGroup):
-    """Takes global flags anywhere; turns errors meant for people into one line."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Move global flags before the verb."""
-        stop = args.index("--") if "--" in args else len(args)
-        head, tail = args[:stop], args[stop:]
-        front = [word for word in head if word in GLOBAL_FLAGS]
-        rest = [word for word in head if word not in GLOBAL_FLAGS]
-        return super().parse_args(ctx, front + rest + tail)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a verb; a `ScovilleError` becomes its text and its exit status."""
-        from costmodel.errors import ScovilleError
-
-        try:
-            return super().invoke(ctx)
-        except ScovilleError as error:
-            if ctx.params.get("debug"):
-                raise
-            Terminal(colour=not ctx.params.get("no_color")).fail(f"scoville: {error}")
-            raise typer.Exit(error.exit_code) from error
 
 
 def _help(text: str, *examples: str, after: str = "") -> str:
@@ -68,25 +40,10 @@ app = typer.Typer(
         "anywhere. Exit status: 0 done, 1 internal error, 2 wrong input, 3 no design meets the "
         "limits, 4 conflict with a results folder, 130 interrupted and saved.",
     ),
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-
-class Mapping(StrEnum):
-    """How well the software maps a model onto the machine."""
-
-    OPTIMAL = "optimal"
-    SHIPPED = "shipped"
-
-
-class Money(StrEnum):
-    """What a package costs its buyer."""
-
-    MANUFACTURING = "manufacturing"
-    MARKET = "market"
 
 
 def _print_version(wanted: bool) -> None:
@@ -100,7 +57,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(
+def keep_flags(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")] = 0,
@@ -113,17 +70,8 @@ def options(
     ] = False,
 ) -> None:
     """Keep the global flags for the verb."""
+    del debug  # the group reads it from the words themselves
     ctx.obj = Terminal(as_json, -1 if quiet else verbose, not no_color)
-    ctx.params["debug"] = debug
-
-
-StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="e.g. results/quickstart")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("-S", "--set", metavar="KEY=VALUE", help="e.g. budget.evaluations=+1000"),
-]
-Results = Annotated[Path, typer.Option("--results", help="Folder of all studies.")]
-NoReport = Annotated[bool, typer.Option("--no-report", help="Write no report.html.")]
 
 
 @app.command(
@@ -136,27 +84,35 @@ NoReport = Annotated[bool, typer.Option("--no-report", help="Write no report.htm
 )
 def run(
     ctx: typer.Context,
-    experiment: Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="A YAML file.")],
-    overrides: Overrides = None,
+    experiment: options.Experiment,
+    overrides: options.Overrides = None,
     name: Annotated[str | None, typer.Option(help="Instead of the experiment's name.")] = None,
-    results: Results = RESULTS,
+    results: options.Results = options.RESULTS,
     force: Annotated[bool, typer.Option("--force", help="Rename a folder in the way.")] = False,
-    warm_start: Annotated[Path | None, typer.Option(help="Study to begin from.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do.")] = False,
-    no_report: NoReport = False,
+    warm_start: options.WarmStart = None,
+    dry_run: options.DryRun = False,
+    no_report: options.NoReport = False,
 ) -> None:
     """Run an experiment."""
-    from search import session, tables
-    from search.study import Study
-
     terminal = _terminal(ctx)
+    with terminal.busy(f"reading {experiment}"):
+        from search import session, tables
+        from search.study import Study
+
+        if dry_run:
+            plan = session.preview(experiment, overrides or [], results, name)
+        else:
+            study = Study.create(
+                experiment,
+                overrides or [],
+                results=results,
+                name=name,
+                force=force,
+                warm_start=warm_start,
+            )
     if dry_run:
-        plan = session.preview(experiment, overrides or [], results, name)
         terminal.show(plan, tables.preview_table(plan))
         return
-    study = Study.create(
-        experiment, overrides or [], results=results, name=name, force=force, warm_start=warm_start
-    )
     _search(terminal, study, report=not no_report)
 
 
@@ -170,47 +126,61 @@ def run(
 )
 def resume(
     ctx: typer.Context,
-    study: StudyFolder,
-    overrides: Overrides = None,
+    study: options.StudyFolder,
+    overrides: options.Budgets = None,
     rescore: Annotated[
         bool, typer.Option("--rescore", help="Evaluate the old designs under the new model.")
     ] = False,
-    no_report: NoReport = False,
+    dry_run: options.DryRun = False,
+    no_report: options.NoReport = False,
 ) -> None:
     """Go on with a study."""
-    from search import session
-    from search.study import Study
+    terminal = _terminal(ctx)
+    with terminal.busy(f"reading {study}"):
+        from search import session, tables
+        from search.study import Study
 
-    found = Study.resume(study, overrides or [], rescore=rescore)
-    done = None if overrides or rescore else session.finished(found, report=not no_report)
+        if dry_run:
+            plan = session.preview_resume(study, overrides or [])
+            terminal.show(plan, tables.preview_table(plan))
+            return
+        found = Study.resume(study, overrides or [], rescore=rescore)
+        done = None if overrides or rescore else session.finished(found, report=not no_report)
     if done is None:
-        _search(_terminal(ctx), found, report=not no_report)
+        _search(terminal, found, report=not no_report)
     else:
-        _conclude(_terminal(ctx), done)
+        _conclude(terminal, done)
 
 
 @app.command(
     help=_help(
         "Where a study stands, or all studies of a folder.",
         "scoville status",
-        "scoville status results/quickstart --json",
+        "scoville status results/quickstart --watch",
+        after="--watch ends with the study or with Ctrl-C; with --json one document a line.",
     )
 )
 def status(
     ctx: typer.Context,
-    study: Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="A study.")] = None,
-    results: Results = RESULTS,
+    study: options.AnyStudy = None,
+    results: options.Results = options.RESULTS,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it until it ends.")] = False,
 ) -> None:
     """Show where studies stand."""
-    from search import session, tables
-    from search.study import status as study_status
+    from search import following, tables
 
-    if study is None:
-        found = session.studies(results)
-        _terminal(ctx).show({"studies": found}, tables.studies_table(found))
-        return
-    state = study_status(study)
-    _terminal(ctx).show(state, *tables.status_tables(state))
+    terminal = _terminal(ctx)
+    if watch:
+        _watch(terminal, study or following.only_running(results))
+    elif study is None:
+        found = following.states(results)
+        terminal.show({"studies": found}, tables.studies_table(found))
+        for state in found:
+            if "error" in state:
+                terminal.say(state["error"])
+    else:
+        state = following.state(study)
+        terminal.show(state, *tables.status_tables(state))
 
 
 @app.command(
@@ -222,16 +192,20 @@ def status(
 )
 def evaluate(
     ctx: typer.Context,
-    model: Annotated[str, typer.Option(help="Shipped model, or path to a config.json.")],
-    scenario: Annotated[str, typer.Option(help="Shipped scenario, or path to a YAML file.")],
-    chip: Annotated[str | None, typer.Option(help="Known chip: `scoville list chips`.")] = None,
-    design: Annotated[Path | None, typer.Option(help="System file, e.g. best/knee.yaml.")] = None,
-    number_format: Annotated[str | None, typer.Option("--format", help="e.g. bf16")] = None,
+    model: options.Model,
+    scenario: options.Scenario,
+    chip: options.Chip = None,
+    design: options.SystemFile = None,
+    number_format: options.NumberFormat = None,
     tensor_parallel: Annotated[int | None, typer.Option(help="Packages to a layer.")] = None,
     pipeline_parallel: Annotated[int | None, typer.Option(help="Stages.")] = None,
     batch: Annotated[int | None, typer.Option(help="Sequences in flight in decode.")] = None,
-    mapping: Annotated[Mapping | None, typer.Option(help="Default: the machine's own.")] = None,
-    money: Annotated[Money, typer.Option(help="What a package costs.")] = Money.MANUFACTURING,
+    mapping: Annotated[
+        options.Mapping | None, typer.Option(help="Default: the machine's own.")
+    ] = None,
+    money: Annotated[
+        options.Money, typer.Option(help="What a package costs.")
+    ] = options.Money.MANUFACTURING,
 ) -> None:
     """Evaluate one machine."""
     from costmodel.hardware.loading import load_technology
@@ -257,23 +231,29 @@ def evaluate(
         "scoville export results/quickstart --pick knee --to yaml,json -o best/",
         "scoville export results/quickstart --pick pareto --to csv",
         after="Picks: knee, pareto, best:<objective>, or the number of an evaluation. "
-        "Formats: yaml, json, csv, parquet.",
+        "Formats: yaml, json, csv, parquet; for other tools accelforge, zigzag, scalesim, "
+        "llmcompass, genz.",
     )
 )
 def export(
     ctx: typer.Context,
-    study: StudyFolder,
-    pick: Annotated[list[str] | None, typer.Option(help="Default: knee.")] = None,
-    to: Annotated[str, typer.Option(help="Formats, separated by commas.")] = "yaml",
+    study: options.StudyFolder,
+    pick: options.Picks = None,
+    to: options.Formats = "yaml",
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder.")] = Path("best"),
     count: Annotated[int, typer.Option(min=1, help="How many for best:<objective>.")] = 1,
 ) -> None:
     """Write picked designs."""
+    from costmodel.errors import ConfigError
     from search import tables
     from search.export import export as write
     from search.study import Study
 
     formats = [name.strip() for name in to.split(",") if name.strip()]
+    if not formats:
+        raise ConfigError(
+            f"--to {to}: no format", expected="e.g. yaml,json; see `scoville export --help`"
+        )
     paths = [
         str(path) for path in write(Study.open(study), pick or ["knee"], formats, output, count)
     ]
@@ -284,20 +264,56 @@ def export(
     help=_help(
         "Write a report again: one HTML page.",
         "scoville report results/quickstart",
+        "scoville report results/quickstart --open",
     )
 )
 def report(
     ctx: typer.Context,
-    study: StudyFolder,
+    study: options.StudyFolder,
     rivals: Annotated[bool, typer.Option(help="Evaluate the experiment's rivals.")] = True,
+    show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Write the report."""
     from search import tables
     from search.report.build import write_report
+    from search.report.opening import open_page
     from search.study import Study
 
-    path = str(write_report(Study.open(study), rivals))
-    _terminal(ctx).show({"report": path}, tables.lines([path]))
+    path = write_report(Study.open(study), rivals)
+    _terminal(ctx).show({"report": str(path)}, tables.lines([str(path)]))
+    if show:
+        open_page(path)
+
+
+@app.command(
+    help=_help(
+        "Write a commented experiment for a model.",
+        "scoville init --model llama-3.1-70b",
+        "scoville init --model mine/config.json --scenario interactive -o experiments/mine.yaml",
+        after="The file explains every key and is checked; change it, then run it.",
+    )
+)
+def init(
+    ctx: typer.Context,
+    model: options.Model,
+    scenario: options.Scenario = "interactive",
+    objective: options.Objectives = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Default: experiments/<model>.yaml.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+) -> None:
+    """Write an experiment."""
+    terminal = _terminal(ctx)
+    with terminal.busy(f"writing an experiment for {model}"):
+        from search import starting, tables
+
+        started = starting.start(
+            model, scenario, objective or starting.OBJECTIVES, output, force=force
+        )
+    terminal.show(started.record(), tables.lines([str(started.experiment)]))
+    for step in started.next_steps:
+        terminal.say(f"next: {step}")
 
 
 @app.command(
@@ -311,8 +327,8 @@ def report(
 )
 def list_names(
     ctx: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="One of the subjects.")],
-    table: Annotated[str | None, typer.Argument(help="A table of the technology.")] = None,
+    what: options.Subject,
+    table: options.Table = None,
 ) -> None:
     """List what is shipped."""
     from search import catalogue, tables
@@ -329,7 +345,7 @@ def list_names(
 )
 def check(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Experiments.")],
+    files: options.Experiments,
 ) -> None:
     """Validate experiments."""
     from costmodel.errors import ScovilleError
@@ -375,13 +391,43 @@ def _terminal(ctx: typer.Context) -> Terminal:
 def _search(terminal: Terminal, study: Study, report: bool) -> None:
     """Run a study with progress on stderr, and show how it ended."""
     from search import session
-    from search.progress import Display
+    from search.endings import of_study
+    from search.live import Display
 
-    for text in study.resolved.warnings if study.resolved else ():
+    for text in study.notes:
         terminal.say(f"note: {text}")
-    with Display(terminal.talk) if not terminal.quiet else nullcontext() as watch:
-        summary = session.run_study(study, watch, report)
+    with of_study(study.folder):
+        if terminal.quiet:
+            outcome = study.run()
+        else:
+            with Display(terminal.talk, str(study.folder)) as display:
+                outcome = study.run(display, announce=display.stopping)
+        with terminal.busy("writing the best designs and the report"):
+            summary = session.conclude(study, outcome, report)
     _conclude(terminal, summary)
+
+
+def _watch(terminal: Terminal, folder: Path) -> None:
+    """Follow a study: rows or lines for people, a JSON document a line for programs."""
+    from search import following, tables
+    from search.live import Display
+    from search.study import metric_units
+
+    state = following.state(folder)
+    try:
+        if terminal.as_json:
+            for state in following.follow(folder):
+                terminal.show_line(state)
+            return
+        with Display(terminal.out, str(folder)) as display:
+            for state in following.follow(folder):
+                report = following.report(state, metric_units())
+                if report is not None:
+                    display(report)
+    except KeyboardInterrupt:  # the way to leave: the study goes on
+        pass
+    if not terminal.as_json:
+        terminal.show(state, *tables.status_tables(state))
 
 
 def _conclude(terminal: Terminal, summary: Summary) -> None:
@@ -401,7 +447,7 @@ def main() -> None:
     try:
         app(prog_name="scoville")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,18 @@
-"""How a search is doing, for people: a bar on a terminal, a plain line every 30 s elsewhere."""
+"""How a search is doing, for people: numbers of a round, put into words."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-
-INTERVAL = 30.0
-"""Seconds between two plain lines."""
+from typing import Protocol
 
 
 @dataclass(frozen=True)
 class Report:
     """State of a study after a round.
 
-    `best` holds numbers with their units as text; `charged` and `budget` count evaluations.
+    `round_number` counts from 0, as in the journal; people read it from 1. `best` holds numbers
+    with their units as text; `charged` and `budget` count evaluations.
     """
 
     round_number: int
@@ -31,6 +24,7 @@ class Report:
     seconds: float
     limit: float | None
     best: Mapping[str, str]
+    hypervolume: float | None = None
 
     @property
     def rate(self) -> float:
@@ -50,12 +44,33 @@ class Report:
         """Estimated time left [s]."""
         return self.seconds * (1.0 - self.share) / self.share if self.share > 0 else 0.0
 
+    def facts(self) -> list[tuple[str, str]]:
+        """What to show, row by row: a label and a text."""
+        share = f" ({self.feasible / self.evaluated:.1%})" if self.evaluated else ""
+        rows = [
+            ("round", f"{self.round_number + 1}, {self.sampler}"),
+            ("designs", f"{self.evaluated:,} evaluated, {self.rate:,.0f} a second"),
+            ("feasible", f"{self.feasible:,}{share}"),
+        ]
+        if self.hypervolume is not None:
+            rows.append(("hypervolume", f"{self.hypervolume:.4g}"))
+        if not self.best:
+            rows.append(("best", "no feasible design yet"))
+        for number, (name, value) in enumerate(self.best.items()):
+            rows.append(("" if number else "best", f"{name.replace('_', ' ')} {value}"))
+        return rows
+
+    def __str__(self) -> str:
+        return self.line()
+
     def line(self) -> str:
         """One line of text."""
         share = self.feasible / self.evaluated if self.evaluated else 0.0
         best = ", ".join(f"{name} {value}" for name, value in self.best.items())
+        if self.hypervolume is not None:
+            best += f", hypervolume {self.hypervolume:.4g}"
         return (
-            f"round {self.round_number} {self.sampler}: {self.evaluated:,} designs, "
+            f"round {self.round_number + 1} {self.sampler}: {self.evaluated:,} designs, "
             f"{share:.1%} feasible, {best or 'no feasible design yet'}, "
             f"{self.rate:,.0f} designs/s, {duration(self.left)} left"
         )
@@ -68,45 +83,12 @@ class Watcher(Protocol):
         """Take note of a round."""
 
 
-class Display:
-    """Bar or lines on a console, which writes to standard error."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
-        self._last = time.monotonic()
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar = Progress(
-                BarColumn(20), TextColumn("{task.description}"), console=self._console
-            )
-            self._task = self._bar.add_task("first round", total=1.0)
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def __call__(self, report: Report) -> None:
-        """Show a round."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=report.share, description=report.line())
-        elif time.monotonic() - self._last >= INTERVAL:
-            self._last = time.monotonic()
-            self._console.print(report.line(), highlight=False, markup=False, soft_wrap=True)
-
-
 def duration(seconds: float) -> str:
-    """A time that a person reads: ``45 s``, ``3 min``, ``2.5 h``."""
+    """A time that a person reads: ``45 s``, ``3 min``, ``2.5 h``, ``4.1 days``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"

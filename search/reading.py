@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Iterable, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +21,9 @@ from costmodel.numerics.units import split_suffix
 from search.experiment import Experiment
 
 OVERRIDE = "-S {text}"
+NAME_RULE = "letters, digits and . _ -, the first one a letter or a digit"
+Overrides = Sequence[str] | Mapping[str, Any]
+"""``key.path=value`` texts, or values by key path."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,11 @@ class Source:
 
     def repeat(self, keys: KeyPath, error: ScovilleError) -> NoReturn:
         """Raise what another module found wrong about the value of a key, at that key."""
+        if error.file:
+            self.fail(keys, str(error))
         self.fail(
             keys,
-            str(error) if error.file else error.found,
+            error.found,
             expected=error.expected,
             suggestions=error.suggestions,
             next_step=error.next_step,
@@ -77,14 +84,28 @@ class Loaded:
         return next(found, None)
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
+def override_texts(overrides: Overrides) -> list[str]:
+    """Overrides as the command line takes them.
+
+    >>> override_texts({"budget.evaluations": "+1000", "space.node": ["n3e", "sf2"]})
+    ['budget.evaluations=+1000', 'space.node=["n3e", "sf2"]']
+    """
+    if not isinstance(overrides, Mapping):
+        return list(overrides)
+    return [
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in overrides.items()
+    ]
+
+
+def load(path: str | Path, overrides: Overrides = ()) -> Loaded:
     """Read and check an experiment.
 
     Parameters
     ----------
     path : str or Path
-    overrides : sequence of str
-        ``key.path=value``; ``+N`` as the value adds to the number there.
+    overrides : sequence of str, or mapping
+        ``key.path=value``, or values by key path; ``+N`` as the value adds to the number there.
 
     Raises
     ------
@@ -94,7 +115,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     document = read_document(Path(path), ConfigError)
     data = copy.deepcopy(document.data)
     where: dict[KeyPath, str] = {}
-    for text in overrides:
+    for text in override_texts(overrides):
         where[_override(data, text)] = text
     source = Source(document, where)
     try:
@@ -198,7 +219,7 @@ def _explain(source: Source, data: Any, problem: ValidationError) -> NoReturn:
     if first["type"] == "missing":
         source.fail(keys, f"no key {last!r}", expected=f"{last}: ... here")
     found = f"found {_short(_value_at(data, keys))}" if keys else "keys that do not go together"
-    source.fail(keys, found, expected=_sentence(first["msg"]))
+    source.fail(keys, found, expected=sentence(first["msg"]))
 
 
 def _existing(data: Any, location: Iterable[str | int]) -> KeyPath:
@@ -258,8 +279,12 @@ def _models_in(annotation: Any) -> set[type[BaseModel]]:
     return found
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
+    """What a schema expected, in the middle of a line."""
     text = message.removeprefix("Input should be ").removeprefix("Value error, ")
+    text = text.partition(", unable to parse")[0]
+    text = re.sub(r"^(\w+) should have (at (?:least|most) \d+ items?) after.*", r"\2", text)
+    text = re.sub(r"^String should match pattern.*", NAME_RULE, text)
     return text[:1].lower() + text[1:]
 
 

@@ -24,8 +24,8 @@ from search.decoding import Decoder, paths
 from search.experiment import Choices, Experiment, Numbers, SamplerFile
 from search.pricing import CostModel
 from search.problem import Goal, Problem
-from search.reading import Loaded
-from search.samplers import SAMPLERS, Options, Phase, Phases, Proposer, refusal
+from search.reading import Loaded, sentence
+from search.samplers import SAMPLERS, Options, Phase, Phases, Proposer, refusal, refuses_late
 from search.space import Space, Variable
 from search.variables import BY_NAME, KNOBS, ROLES, Knob, canonical_rules
 
@@ -62,8 +62,21 @@ def resolve(loaded: Loaded) -> Resolved:
     model = CostModel(Decoder(space, template), workload, technology, limits)
     problem = Problem(space, model, goals)
     sampler, proposer = build_sampler(loaded, problem)
+    _check_execution(loaded, proposer)
     experiment = loaded.experiment.model_copy(update={"sampler": sampler})
     return Resolved(experiment, problem, proposer, model, tuple(_warnings(experiment, space)))
+
+
+def _check_execution(loaded: Loaded, proposer: Proposer) -> None:
+    """Results may come late only for a sampler that can do without them for a while."""
+    reason = refuses_late(proposer)
+    if loaded.experiment.execution.mode == "async" and reason:
+        able = ", ".join(sampler.name for sampler in SAMPLERS.values() if sampler.late_results)
+        loaded.source.fail(
+            ("execution", "mode"),
+            f"{proposer.name} cannot learn late ({reason})",
+            expected=f"sync, or one of {able}",
+        )
 
 
 def located(loaded: Loaded, name: str) -> str:
@@ -314,7 +327,8 @@ def _proposer(
         loaded.source.fail((*at, "name"), refused[0], expected=refused[1])
     sampler = SAMPLERS[name]
     default = sampler.options_class().batch
-    smaller = {"batch": max(4, min(default, experiment.budget.evaluations // 4))}
+    fewest = min(4, experiment.budget.evaluations)
+    smaller = {"batch": max(fewest, min(default, experiment.budget.evaluations // 4))}
     try:
         options: Options = sampler.options_class.model_validate({**smaller, **given})
     except ValidationError as problem_found:
@@ -329,7 +343,7 @@ def _proposer(
                 suggestions=nearest(key, names),
             )
         loaded.source.fail(
-            (*at, "options", key), f"found {first['input']!r}", expected=first["msg"].lower()
+            (*at, "options", key), f"found {first['input']!r}", expected=sentence(first["msg"])
         )
     return options.model_dump(), sampler(problem, options)
 

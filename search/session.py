@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from costmodel.errors import StudyError
-from search import manifest
+from search.driving import EXHAUSTED, FINISHED, INTERRUPTED
 from search.export import write_best
-from search.problem import CHUNK
-from search.progress import Watcher, duration
-from search.reading import load
+from search.forecast import forecast
+from search.meter import Meter
+from search.progress import Watcher
+from search.reading import Overrides, load, override_texts
 from search.report.build import REPORT, write_report
-from search.resolve import resolve
+from search.resolve import Resolved, resolve
 from search.results import Design
-from search.samplers.quasi_random import QuasiRandom
-from search.study import EXHAUSTED, FINISHED, INTERRUPTED, Study, status
-
-TIMED_BATCHES = 3
+from search.study import Outcome, Study
 
 
 @dataclass(frozen=True)
@@ -69,15 +65,39 @@ def run_study(study: Study, watch: Watcher | None = None, report: bool = True) -
     watch : callable, optional
         Told about every round.
     report : bool
-        Whether to write ``report.html``, and what the best designs rest on into their files; an
-        interrupted session leaves both as they were.
+        As for `conclude`.
 
     Returns
     -------
     Summary
         With the exit status: 0, 3 without a feasible design, 130 when interrupted.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> results = TemporaryDirectory()
+    >>> changes = {"budget.evaluations": 256, "sampler": {"name": "quasi_random"}}
+    >>> study = Study.create("experiments/quickstart.yaml", changes, results=results.name)
+    >>> summary = run_study(study, report=False)
+    >>> summary.exit_code, summary.objectives
+    (0, ('cost_per_mtoken', 'tokens_per_joule'))
+    >>> results.cleanup()
     """
-    outcome = study.run(watch)
+    return conclude(study, study.run(watch), report)
+
+
+def conclude(study: Study, outcome: Outcome, report: bool = True) -> Summary:
+    """Write the best designs and the report of a session that ended, and sum up.
+
+    Parameters
+    ----------
+    study : Study
+    outcome : Outcome
+        Of `Study.run`.
+    report : bool
+        Whether to write ``report.html``, and what the best designs rest on into their files; an
+        interrupted session leaves both as they were.
+    """
     if outcome.status == INTERRUPTED:
         return summarise(study, exit_code=130)
     if report:
@@ -104,10 +124,12 @@ def summarise(study: Study, exit_code: int = 0) -> Summary:
     Raises
     ------
     StudyError
-        When it has no evaluations yet.
+        When it has no evaluations yet, and was not interrupted either.
     """
     state = study.status()
     folder = study.folder
+    if not state["evaluations"] and exit_code == 130:
+        return Summary(state, {}, (), 0, (), None, _next_steps(folder, 130, False), 130)
     if not state["evaluations"]:
         raise StudyError(f"{folder} has no evaluations yet", next_step=f"scoville resume {folder}")
     front = study.pareto()
@@ -138,14 +160,11 @@ def _next_steps(folder: Path, exit_code: int, report: bool) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def studies(results: Path) -> list[dict[str, Any]]:
-    """Where each study under a folder stands, by name."""
-    folders = sorted(path.parent for path in results.glob(f"*/{manifest.MANIFEST}"))
-    return [status(folder) for folder in folders]
-
-
 def preview(
-    path: str | Path, overrides: Sequence[str], results: Path, name: str | None
+    path: str | Path,
+    overrides: Overrides = (),
+    results: str | Path = "results",
+    name: str | None = None,
 ) -> dict[str, Any]:
     """What a run would do, from its experiment and a few timed evaluations; writes nothing.
 
@@ -153,40 +172,78 @@ def preview(
     ------
     ConfigError
         As a run would.
+
+    Examples
+    --------
+    >>> plan = preview("experiments/quickstart.yaml", {"budget.evaluations": 5000})
+    >>> plan["evaluations at most"], plan["variables"]
+    (5000, 19)
     """
-    loaded = load(path, [*overrides, f"name={name}"] if name else overrides)
-    resolved = resolve(loaded)
+    named = [f"name={name}"] if name else []
+    resolved = resolve(load(path, override_texts(overrides) + named))
+    folder = Path(results) / resolved.experiment.name
+    return _plan(resolved, folder, {"exists": folder.exists()}, 0)
+
+
+def preview_resume(folder: str | Path, overrides: Overrides = ()) -> dict[str, Any]:
+    """What going on with a study would do; the study stays as it is.
+
+    Raises
+    ------
+    ConfigError, StudyError
+        As a resume would.
+    """
+    study = Study.resume(folder, overrides)
+    if study.resolved is None:
+        raise StudyError(f"{folder} is not made of an experiment", expected="one that can be timed")
+    state = study.status()
+    meter = Meter()
+    meter.restore(state["meter"])
+    done = {"status": state["status"], "evaluations so far": meter.charged}
+    return _plan(study.resolved, study.folder, done, meter.charged)
+
+
+def _plan(resolved: Resolved, folder: Path, more: dict[str, Any], spent: int) -> dict[str, Any]:
     experiment, problem = resolved.experiment, resolved.problem
-    proposer = QuasiRandom(problem, QuasiRandom.options_class(batch=CHUNK))
-    state = proposer.initial()
-    begin = time.perf_counter()
-    for number in range(TIMED_BATCHES):
-        x = proposer.propose(state, number, experiment.seed)
-        evaluation = problem.evaluate(x)
-        state = proposer.update(state, x, evaluation)
-    seconds = time.perf_counter() - begin
-    rate = problem.meter.evaluated / seconds
-    evaluations = min(float(experiment.budget.evaluations), problem.space.size)
-    expected = min(evaluations / rate, experiment.budget.seconds or float("inf"))
-    width = len(problem.space.names) + len(problem.metric_names) + len(problem.violation_names)
+    cost = forecast(resolved, spent)
+    new = [] if spent else ["experiment.yaml", "manifest.json"]
     return {
         "name": experiment.name,
-        "folder": str(results / experiment.name),
-        "exists": (results / experiment.name).exists(),
+        "folder": str(folder),
+        **more,
         "variables": len(problem.space.free),
         "designs in the space": problem.space.size,
         "objectives": list(problem.objective_names),
         "limits and rules": list(problem.violation_names),
         "evaluations at most": experiment.budget.evaluations,
-        "designs a second": rate,
-        "expected time": duration(expected),
-        "memory of the evaluations": f"{8 * width * evaluations / 1e6:.0f} MB",
+        "seconds at most": experiment.budget.seconds,
+        "expected evaluations": round(cost.evaluations),
+        "expected designs": round(cost.designs),
+        "designs a second": cost.rate,
+        "seconds an evaluation, sampler by sampler": {
+            pace.sampler: pace.seconds for pace in cost.paces
+        },
+        "expected seconds": cost.seconds,
+        "memory bytes": cost.memory,
+        "disk bytes": cost.disk,
+        "files": [
+            *new,
+            "study.journal",
+            f"evaluations/ ({cost.rounds:.0f} files)",
+            f"state/ (up to {cost.rounds:.0f} files)",
+            "pareto.csv",
+            "best/*.yaml",
+            REPORT,
+        ],
         "warnings": list(resolved.warnings),
     }
 
 
 def check(path: str | Path) -> dict[str, Any]:
     """Validate one experiment; what it searches, in a few words.
+
+    >>> check("experiments/quickstart.yaml")["objectives"]
+    ['cost_per_mtoken', 'tokens_per_joule']
 
     Raises
     ------

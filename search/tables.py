@@ -15,7 +15,9 @@ from search.catalogue import Listing
 from search.display import number, percent, quantity, scale_of, words
 from search.doctor import Finding
 from search.evaluation import Answer
+from search.progress import duration
 from search.report.content import Bars, fold_small
+from search.rescore import lines as rescore_lines
 from search.results import Design
 from search.session import Summary
 
@@ -23,6 +25,14 @@ MAIN_METRICS = (
     "ttft", "tpot", "throughput_per_package", "unit_cost", "unit_price", "package_power_peak",
     "wall_power", "junction_temperature", "memory_temperature", "die_area", "packages",
 )  # fmt: skip
+PLAN_LABELS = {
+    "seconds at most": "time at most",
+    "seconds an evaluation, sampler by sampler": "an evaluation, sampler by sampler",
+    "expected seconds": "expected time",
+    "memory bytes": "memory",
+    "disk bytes": "disk",
+}
+"""Quantities of a dry run that are shown with their unit."""
 FEW_BARS = 3
 """Up to so many bars, parts are lines: their names are long."""
 
@@ -98,7 +108,8 @@ def summary_tables(summary: Summary) -> list[RenderableType]:
     blocks: list[RenderableType] = status_tables(summary.status)
     if summary.designs:
         blocks.append(designs_table(summary.designs, summary.objectives))
-        blocks.append(f"{summary.front} designs that no other one beats")
+        plural = "design" if summary.front == 1 else "designs"
+        blocks.append(f"{summary.front} {plural} that no other one beats")
     if summary.report:
         blocks.append(f"report: {escape(str(summary.report))}")
     return blocks
@@ -119,10 +130,14 @@ def status_tables(state: Mapping[str, Any]) -> list[RenderableType]:
     apart = (f"{words(name)} {count:,}" for name, count in state["meter"].items() if count)
     table.add_row("counts", ", ".join(apart))
     table.add_row("budget", f"{budget['evaluations']:,} evaluations, {_limit(budget)}")
+    if state.get("hypervolume") is not None:
+        table.add_row("hypervolume", number(state["hypervolume"], 4))
     for name, value in state["best"].items():
         table.add_row(
             f"best {escape(METRICS[name].title.lower())}", quantity(value, METRICS[name].unit)
         )
+    if state.get("rescore"):
+        table.add_row("rescore", escape("\n".join(rescore_lines(state["rescore"]))))
     return [table]
 
 
@@ -136,6 +151,9 @@ def studies_table(found: Sequence[Mapping[str, Any]]) -> RenderableType:
         return "no studies here; scoville run EXPERIMENT makes one"
     table = Table("study", "status", "designs", "feasible", "rounds", "begun")
     for state in found:
+        if "error" in state:
+            table.add_row(escape(state["folder"]), state["status"], "", "", "", "")
+            continue
         numbers = (f"{state[key]:,}" for key in ("evaluations", "feasible", "rounds"))
         table.add_row(escape(state["folder"]), state["status"], *numbers, state["created"])
     return table
@@ -163,17 +181,28 @@ def _value(value: object) -> str:
 
 
 def preview_table(plan: Mapping[str, Any]) -> Table:
-    """What a run would do."""
+    """What a run would do and cost."""
     table = Table(show_header=False, title="dry run: nothing is written")
     for name, value in plan.items():
-        if isinstance(value, float):
-            text = number(value)
-        elif isinstance(value, list):
-            text = ", ".join(map(str, value))
-        else:
-            text = str(value)
-        table.add_row(escape(name), escape(text))
+        label = PLAN_LABELS.get(name, name)
+        table.add_row(escape(label), escape(_plan_text(name, value)))
     return table
+
+
+def _plan_text(name: str, value: object) -> str:
+    if value is None:
+        return "any"
+    if isinstance(value, float) and name.endswith("bytes"):
+        return quantity(value, "byte")
+    if isinstance(value, int | float) and name.endswith("seconds"):
+        return f"about {duration(value)}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {quantity(item, 's')}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(float(value)) if isinstance(value, int | float) else str(value)
 
 
 def checked_table(good: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -19,7 +19,18 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICKSTART = ROOT / "experiments" / "quickstart.yaml"
 SHORT = ["-S", "budget.evaluations=400", "-S", "budget.seconds=30", "-S", "rivals=[h100]"]
 WORK = ["--model", "llama-3.1-70b", "--scenario", "interactive"]
-VERBS = ("run", "resume", "status", "evaluate", "export", "report", "list", "check", "doctor")
+VERBS = (
+    "run",
+    "resume",
+    "status",
+    "evaluate",
+    "export",
+    "report",
+    "init",
+    "list",
+    "check",
+    "doctor",
+)
 
 
 def scoville(*arguments: str | Path) -> Result:
@@ -250,7 +261,7 @@ def test_export_of_every_format(study: Path, tmp_path: Path) -> None:
     pick = ["--pick", "knee", "--pick", "best:tokens_per_joule", "--pick", "3"]
     result = scoville("export", study, *pick, "--to", "yaml,json,csv,parquet", "-o", out)
     assert result.exit_code == 0
-    assert len(result.stdout.split()) == 3 + 3 + 1 + 1
+    assert len(result.stdout.split()) == 3 + 3 + 2 + 1  # a CSV has its units beside it
     with (out / "quickstart.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["design"] for row in rows] == ["knee", "tokens_per_joule-1", "evaluation-3"]

@@ -42,7 +42,7 @@ def message(*overrides: str) -> str:
         ("sampler={name: tpee}", "sampler.name: unknown sampler 'tpee'; did you mean tpe?"),
         ("sampler={name: tpe, options: {bach: 3}}", "tpe has no option 'bach'"),
         ("sampler={name: tpe, options: {batch: many}}", "sampler.options.batch: found 'many'"),
-        ("sampler={name: cma_es}", "cma_es cannot honour limits"),
+        ("sampler={name: cma_es}", "cma_es cannot serve 2 objectives"),
         ("space.stacks={range: [2, 11], step: 4}", "steps of 4 from 2 do not reach 11"),
         ("space.stacks=[2.5]", "space.stacks: found 2.5; expected whole numbers"),
         ("space.enabled_fraction=[0.9, 1.1]", "space.enabled_fraction: found 1.1"),
