@@ -33,6 +33,14 @@ PLAN_LABELS = {
     "disk bytes": "disk",
 }
 """Quantities of a dry run that are shown with their unit."""
+COUNTS = {
+    "repeated": "proposed twice at once",
+    "cached": "known already",
+    "pruned": "discarded by a bound",
+    "gradient_steps": "slopes",
+    "mappings": "mappings weighed",
+}
+"""What a study counts beside the designs evaluated (see `search.meter`)."""
 FEW_BARS = 3
 """Up to so many bars, parts are lines: their names are long."""
 
@@ -107,7 +115,7 @@ def summary_tables(summary: Summary) -> list[RenderableType]:
     """How a session ended: the study, and the designs put forward."""
     blocks: list[RenderableType] = status_tables(summary.status)
     if summary.designs:
-        blocks.append(designs_table(summary.designs, summary.objectives))
+        blocks += designs_tables(summary.designs, summary.objectives)
         plural = "design" if summary.front == 1 else "designs"
         blocks.append(f"{summary.front} {plural} that no other one beats")
     if summary.report:
@@ -127,8 +135,8 @@ def status_tables(state: Mapping[str, Any]) -> list[RenderableType]:
     table.add_row("designs evaluated", f"{evaluated:,} in {seconds:.0f} s{rate}")
     table.add_row("meet every limit", f"{feasible:,} ({share})")
     table.add_row("rounds", f"{state['rounds']:,}, the last by {state['sampler'] or 'nobody'}")
-    apart = (f"{words(name)} {count:,}" for name, count in state["meter"].items() if count)
-    table.add_row("counts", ", ".join(apart))
+    counts = ((state["meter"].get(name, 0), text) for name, text in COUNTS.items())
+    table.add_row("beside them", ", ".join(f"{count:,} {text}" for count, text in counts if count))
     table.add_row("budget", f"{budget['evaluations']:,} evaluations, {_limit(budget)}")
     if state.get("hypervolume") is not None:
         table.add_row("hypervolume", number(state["hypervolume"], 4))
@@ -159,9 +167,14 @@ def studies_table(found: Sequence[Mapping[str, Any]]) -> RenderableType:
     return table
 
 
-def designs_table(designs: Mapping[str, Design], objectives: Sequence[str]) -> Table:
-    """Designs put forward as columns: objectives, other main metrics, variables."""
-    table = Table("", *(escape(f"{pick}") for pick in designs), title="Designs put forward")
+def designs_tables(
+    designs: Mapping[str, Design], objectives: Sequence[str]
+) -> list[RenderableType]:
+    """Designs put forward as columns: main metrics, variables that differ; then those that do not.
+
+    What is the same in all fits a line or two, so that the answer stays on the screen.
+    """
+    table = Table("", *map(_pick_title, designs), title="Designs put forward")
     names = dict.fromkeys([*objectives, *MAIN_METRICS])
     carried = next(iter(designs.values())).metrics
     for name in names:
@@ -170,10 +183,19 @@ def designs_table(designs: Mapping[str, Design], objectives: Sequence[str]) -> T
             cells = (quantity(design.metrics[name], spec.unit) for design in designs.values())
             table.add_row(escape(spec.title), *cells)
     table.add_section()
+    same = []
     for name in next(iter(designs.values())).variables:
-        values = (design.variables[name] for design in designs.values())
-        table.add_row(escape(name), *(escape(_value(value)) for value in values))
-    return table
+        values = [_value(design.variables[name]) for design in designs.values()]
+        if len(values) > 1 and len(set(values)) == 1:
+            same.append(f"{name} {values[0]}")
+        else:
+            table.add_row(escape(name), *map(escape, values))
+    return [table, *([escape(f"the same in all: {', '.join(same)}")] if same else [])]
+
+
+def _pick_title(pick: str) -> str:
+    """Heading of a column: the knee, or what the design is the best in."""
+    return escape(f"best {METRICS[pick].title.lower()}" if pick in METRICS else pick)
 
 
 def _value(value: object) -> str:
