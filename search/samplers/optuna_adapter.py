@@ -7,7 +7,6 @@ designs; the quasi-random sequence keeps the study's seed and continues.
 
 from __future__ import annotations
 
-import math
 import warnings
 from abc import abstractmethod
 from typing import Any
@@ -55,10 +54,6 @@ class OptunaSampler(Proposer):
             raise RuntimeError(f"{self.name} works on an Optuna study: attach one first")
         return self._study
 
-    def told_limits(self, violations: dict[str, float]) -> dict[str, float]:
-        """What Optuna's sampler learns of the limits; feasible where none is above 0."""
-        return violations
-
     @abstractmethod
     def build(self, seed: int, round_seed: int) -> BaseSampler:
         """The sampler of one round."""
@@ -84,7 +79,7 @@ class OptunaSampler(Proposer):
         values = self.problem.shown(evaluation.objectives).tolist()
         for trial, row, value in zip(trials, violations, values, strict=True):
             named = dict(zip(self.problem.violation_names, row, strict=True))
-            for name, violation in self.told_limits(named).items():
+            for name, violation in named.items():
                 trial.set_constraint(name, violation)
             for key, attribute in trial_attributes(self.name, named).items():
                 trial.set_user_attr(key, attribute)
@@ -232,11 +227,6 @@ class GaussianProcess(OptunaSampler):
     late_results = "designs in evaluation are part of its expectation"
     several_objectives = "expected hypervolume improvement"
     longest = 500
-
-    def told_limits(self, violations: dict[str, float]) -> dict[str, float]:
-        """The worst one alone: Optuna fits a process to each at every ask, minutes for twenty."""
-        worst = max(violations.values(), default=0.0)
-        return {"worst": math.copysign(math.log1p(min(abs(worst), 1e6)), worst)}
 
     def build(self, seed: int, round_seed: int) -> BaseSampler:
         """The cost model has no noise."""

@@ -9,9 +9,18 @@ import pytest
 import torch
 
 from search.problem import Goal, Problem
-from search.samplers import SAMPLERS, refusal
+from search.samplers import SAMPLERS, Phase, Phases, refusal
 from search.samplers.incumbents import Incumbents
-from search.samplers.optuna_samplers import GP, NSGA2, NSGA3, TPE, Numbers, Sobol
+from search.samplers.optuna_samplers import (
+    GP,
+    NSGA2,
+    NSGA3,
+    TPE,
+    Numbers,
+    OneLimitTrial,
+    Sobol,
+    squashed,
+)
 from search.samplers.proposer import front_scale, rank_value, scalarise, simplex_weights
 from search.samplers.quasi_random import QuasiRandom
 from search.samplers.trials import distributions, from_parameters, to_parameters
@@ -144,7 +153,7 @@ def test_cma_es_that_came_to_rest_starts_anew():
     assert problem.archive.count == 12
 
 
-def asked(sampler_of_round, rounds: int, batch: int):
+def asked(sampler_of_round, rounds: int, batch: int, limit=float):
     """Parameters of all trials of a study in rounds, each with its own sampler."""
     space = distributions(toy.space())
     study = optuna.create_study(directions=["minimize", "maximize"])
@@ -154,7 +163,7 @@ def asked(sampler_of_round, rounds: int, batch: int):
         for trial in trials:
             x = from_parameters(toy.space(), [trial.params])
             outcome = toy.Toy()(toy.space().values(x), 0.0)
-            trial.set_constraint("power", float(outcome.violations[0, 0]))
+            trial.set_constraint("power", limit(float(outcome.violations[0, 0])))
             study.tell(trial, outcome.metrics[0, :2].tolist()[::-1])
     return [trial.params for trial in study.trials]
 
@@ -172,7 +181,25 @@ def test_what_optuna_draws_is_not_changed_by_looking_up_less(name):
     first = Numbers(space) if name == "tpe" else space
     rounds, batch = (2, 6) if name == "gp" else (5, 8)
     quick = asked(lambda number: ours(first, seed=number, **options), rounds, batch)
-    assert quick == asked(lambda number: stock(seed=number, **options), rounds, batch)
+    limit = squashed if name == "gp" else float
+    assert quick == asked(lambda number: stock(seed=number, **options), rounds, batch, limit)
+
+
+def test_a_gaussian_process_goes_on_from_trials_of_others():
+    """Which have as many limits as the problem, whoever proposed them."""
+    problem = toy.problem()
+    first, second = toy.proposer("quasi_random", problem), toy.proposer("gp", problem)
+    phases = Phases(problem, (Phase(first, 64), Phase(second, 0)))
+    with tempfile.TemporaryDirectory() as folder:
+        study = toy.study(Path(folder) / "study", "gp", 68, problem)
+        study.rounds.proposer = phases
+        study.run()
+    assert problem.archive.count > 64
+    trial = OneLimitTrial.of(optuna.create_trial(value=1.0, constraints={"a": -0.5, "b": np.inf}))
+    assert trial.constraints == {"worst": squashed(np.inf)}
+    assert 0 < squashed(1e-9) < squashed(3.0) < squashed(np.inf) < np.inf
+    assert squashed(-0.5) < squashed(-1e-9) < 0
+    assert OneLimitTrial.of(optuna.create_trial(value=1.0)).constraints == {}
 
 
 def test_a_sobol_sequence_begins_with_its_first_point_and_rounds_continue_it():
