@@ -98,8 +98,11 @@ def present(number: str, show: Show, console: Console) -> bool:
     console.print(f"machine: {escape(machine())}", highlight=False)
     table = Table("figure", "asked", "got", "")
     passed = True
+    talk = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     for line in show.measure():
         word = {True: "ok", False: "BELOW", None: ""}[line.passed]
+        # Some shows take half an hour: what is measured is said at once.
+        talk.print(f"{line.figure}: {line.got} {word}".rstrip())
         table.add_row(escape(line.figure), escape(line.asked), escape(line.got), word)
         passed = passed and line.passed is not False
     console.print(table)
