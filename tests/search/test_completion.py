@@ -138,9 +138,9 @@ def test_installed_completion_works_in_bash(home: Path) -> None:
         "HOME": str(home),
         "PATH": f"{SCOVILLE.parent}:{os.environ['PATH']}",
     }
-    subprocess.run(
-        [SCOVILLE, "--install-completion", "bash"], env=environment, check=True, capture_output=True
-    )
+    # The command asks which shell it was started from.
+    install = ["bash", "-c", "scoville --install-completion; exit $?"]
+    subprocess.run(install, env=environment, check=True, capture_output=True)
     asked = (
         "source ~/.bashrc; COMP_WORDS=(scoville resume results/s); COMP_CWORD=2; "
         "_scoville_completion scoville; echo ${COMPREPLY[@]}"
