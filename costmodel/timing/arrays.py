@@ -1,7 +1,13 @@
-"""Cycles of a matrix array for one tile: folds, fill and drain."""
+"""Cycles of a matrix array for one tile: folds, fill and drain.
+
+A tile larger than the array is cut into *folds*, one for each set of values that stays in the
+array: weights, activations or outputs, whichever the machine keeps. A tensor unit keeps outputs
+and takes whole matrix instructions instead of a skewed stream.
+"""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, maximum
 
 from costmodel.numerics.relax import ceil_divide
@@ -33,8 +39,15 @@ def tile_cycles(
     :math:`\lceil k/Rq \rceil \lceil n/C \rceil` folds of :math:`m + 2R + C - 2` cycles (the
     closed form of SCALE-Sim, less its final cycle). With a second set of weight registers the
     next fold loads while rows stream, so a fold costs :math:`\max(m, R)` and fill and drain are
-    paid once. Output stationary: :math:`\lceil m/R \rceil \lceil n/C \rceil` folds of
-    :math:`k/q + R + C - 2`. ``hidden_fill`` blends the two ends; folds are dealt to the arrays.
+    paid once. Input stationary: the same with m and n exchanged. Output stationary:
+    :math:`\lceil m/R \rceil \lceil n/C \rceil` folds of :math:`k/q + R + C - 2`.
+    ``hidden_fill`` blends the two ends; folds are dealt to the arrays.
+
+    A tensor unit (``instruction_depth`` d > 0) makes R x C outputs with instructions that are d
+    deep and take d/q cycles, so a fold takes :math:`\lceil k/d \rceil d/q` and, unhidden, one
+    more instruction before its sums can leave.
+
+    Monotone: grows with `rows`, `columns` and `depth`; falls with `arrays` and `hidden_fill`.
 
     References
     ----------
@@ -42,18 +55,22 @@ def tile_cycles(
     """
     height, width, rate = resources.rows, resources.columns, resources.rate.clamp_min(1e-12)
     hidden, arrays = resources.hidden_fill, resources.arrays
-    stationary = resources.weight_stationary
-    across = ceil_divide(columns, width, relax)
-    weight_folds = ceil_divide(ceil_divide(depth, height * rate, relax) * across, arrays, relax)
-    weight_fill = 2.0 * height + width - 2.0
-    weight = (
-        weight_folds * (hidden * maximum(rows, height) + (1.0 - hidden) * (rows + weight_fill))
-        + hidden * weight_fill
+    turned = resources.input_stationary > 0.0
+    stationary = maximum(resources.weight_stationary, resources.input_stationary)
+    streamed = torch.where(turned, columns, rows)
+    kept = torch.where(turned, rows, columns)
+    kept_folds = ceil_divide(depth, height * rate, relax) * ceil_divide(kept, width, relax)
+    kept_folds = ceil_divide(kept_folds, arrays, relax)
+    kept_fill = 2.0 * height + width - 2.0
+    kept_cycles = (
+        kept_folds * (hidden * maximum(streamed, height) + (1.0 - hidden) * (streamed + kept_fill))
+        + hidden * kept_fill
     )
-    output_folds = ceil_divide(ceil_divide(rows, height, relax) * across, arrays, relax)
-    output_fill = height + width - 2.0
-    output = (
-        output_folds * (ceil_divide(depth, rate, relax) + (1.0 - hidden) * output_fill)
-        + hidden * output_fill
-    )
-    return stationary * weight + (1.0 - stationary) * output
+    output_folds = ceil_divide(rows, height, relax) * ceil_divide(columns, width, relax)
+    output_folds = ceil_divide(output_folds, arrays, relax)
+    instruction = maximum(resources.instruction_depth, rate)
+    skewed = resources.instruction_depth <= 0.0
+    output_fill = torch.where(skewed, height + width - 2.0, instruction / rate)
+    fold = ceil_divide(depth, instruction, relax) * (instruction / rate)
+    output = output_folds * (fold + (1.0 - hidden) * output_fill) + hidden * output_fill
+    return stationary * kept_cycles + (1.0 - stationary) * output
