@@ -14,6 +14,12 @@ from costmodel.errors import DataError
 from costmodel.hardware.system import Die, Pool
 from costmodel.hardware.technology import Technology
 
+TILE_SHARE = 0.5
+"""Half the shared SRAM holds blocks and streams, half the activations between operators."""
+
+DEPTH_STEP = 64.0
+"""Smallest depth of a streamed tile; a taller array takes its own height [count]."""
+
 WIDE_BYTES = 2.0
 """Formats below this width are run by the narrow kernels of an engine [byte]."""
 
@@ -28,11 +34,15 @@ class Resources:
     columns: Tensor  # [count]
     arrays: Tensor  # per core [count]
     rate: Tensor  # multiply-accumulates per processing element and cycle at the format [1]
-    weight_stationary: Tensor  # 1 = weights stay in the array, 0 = outputs do
+    weight_stationary: Tensor  # 1 = weights stay in the array
+    input_stationary: Tensor  # 1 = activations stay in the array; neither = outputs do
+    instruction_depth: Tensor  # depth of a matrix instruction, 0 = a systolic array [count]
     hidden_fill: Tensor  # share of fill and drain hidden by double buffering [1]
     port_width: Tensor  # L2 to one core [byte/cycle]
     lanes: Tensor  # vector lanes of the package [op/cycle]
+    exponential_unit: Tensor  # 1 = exponentials have a unit of their own beside the lanes
     exponential_cost: Tensor  # vector operations an exponential costs [op]
+    registers: Tensor  # per core, of the vector lanes [byte]
     l1: Tensor  # per core [byte]
     l2: Tensor  # package [byte]
     memory_bandwidth: Tensor  # achieved, first tier that is present [byte/s]
@@ -44,6 +54,21 @@ class Resources:
     attention_efficiency: Tensor
     launch: Tensor  # [s]
     overlap: Tensor  # exponent of imperfect overlap [1]
+    hardware_scheduled: Tensor  # 1 = hardware interleaves tiles, 0 = a compiled block pipeline
+    multicast: Tensor  # 1 = cores that want the same tile share one read of the shared SRAM
+    prefetch: Tensor  # share of an operator's first weights loaded during the one before it [1]
+    write_turnaround: Tensor  # more time a written byte takes than a read one [1]
+    burst: Tensor  # memory moves whole bursts of so many bytes [byte]
+
+
+def spill(size: Tensor, room: Tensor) -> Tensor:
+    """Share of `size` bytes that does not fit in `room` bytes [1]."""
+    return torch.clamp(1.0 - room / size.clamp_min(1.0), 0.0, 1.0)
+
+
+def depth_step(resources: Resources) -> Tensor:
+    """Depth that a core streams at a time [count]."""
+    return torch.clamp(resources.rows, min=DEPTH_STEP)
 
 
 def compute_die(pool: Pool) -> Die:
@@ -132,11 +157,17 @@ def package_resources(
     cores = die.cores_enabled.double() * die.count.double()
     peak = memory_bandwidth(technology, pool, refresh_loss)
     efficiency = torch.zeros((), dtype=torch.float64)
+    turnaround, burst = torch.zeros_like(efficiency), torch.ones_like(efficiency)
     stacks = torch.zeros((), dtype=torch.float64)
     for tier in reversed(pool.package.memory):
         present = tier.stacks > 0
-        efficiency = torch.where(
-            present, technology.at("memory", "efficiency", tier.kind), efficiency
+        efficiency, turnaround, burst = (
+            torch.where(present, technology.at("memory", column, tier.kind), farther)
+            for column, farther in (
+                ("efficiency", efficiency),
+                ("write_turnaround", turnaround),
+                ("burst", burst),
+            )
         )
         stacks = stacks + tier.stacks.double()
     achieved = peak * efficiency * technology.at("software", "memory_efficiency", software)
@@ -153,10 +184,17 @@ def package_resources(
         arrays=unit(die.arrays_per_core),
         rate=unit(format_rate(technology, die, row)),
         weight_stationary=unit(technology.at("machine", "weight_stationary", die.machine)),
+        input_stationary=unit(technology.at("machine", "input_stationary", die.machine)),
+        instruction_depth=unit(technology.at("machine", "instruction_depth", die.machine)),
         hidden_fill=unit(technology.at("machine", "hidden_fill", die.machine)),
         port_width=unit(technology.at("machine", "l2_port_width", die.machine)),
         lanes=unit(die.vector_lanes.double() * cores),
+        exponential_unit=unit(technology.at("machine", "exponential_unit", die.machine)),
         exponential_cost=unit(technology.at("machine", "exponential_cost", die.machine)),
+        registers=unit(
+            technology.at("machine", "register_bytes_per_lane", die.machine)
+            * die.vector_lanes.double()
+        ),
         l1=unit(die.l1_bytes),
         l2=unit(die.l2_bytes * die.count.double()),
         memory_bandwidth=unit(torch.where(has_memory > 0, achieved, torch.ones_like(achieved))),
@@ -170,4 +208,9 @@ def package_resources(
         ),
         launch=unit(technology.at("software", "launch_time", software)),
         overlap=unit(technology.at("software", "overlap_exponent", software)),
+        hardware_scheduled=unit(technology.at("machine", "hardware_scheduled", die.machine)),
+        multicast=unit(technology.at("machine", "multicast", die.machine)),
+        prefetch=unit(technology.at("software", "prefetch", software)),
+        write_turnaround=unit(turnaround),
+        burst=unit(burst),
     )

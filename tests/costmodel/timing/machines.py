@@ -17,10 +17,14 @@ def machine(**changes: float) -> Resources:
         "arrays": 2.0,
         "rate": 1.0,
         "weight_stationary": 1.0,
+        "input_stationary": 0.0,
+        "instruction_depth": 0.0,
         "hidden_fill": 1.0,
         "port_width": 64.0,
         "lanes": 24.0 * 64,
+        "exponential_unit": 1.0,
         "exponential_cost": 4.0,
+        "registers": 64 * 256.0,
         "l1": 512 * 1024.0,
         "l2": 8 * 2.0**20,
         "memory_bandwidth": 1e12,
@@ -32,6 +36,11 @@ def machine(**changes: float) -> Resources:
         "attention_efficiency": 1.0,
         "launch": 1e-6,
         "overlap": 8.0,
+        "hardware_scheduled": 0.0,
+        "multicast": 0.0,
+        "prefetch": 0.0,
+        "write_turnaround": 0.0,
+        "burst": 1.0,
     } | changes
     return Resources(
         **{key: torch.tensor([[value]], dtype=torch.float64) for key, value in values.items()}
