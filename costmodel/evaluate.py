@@ -4,7 +4,7 @@
                             +-> mapping -> traffic -+-> energy ---+-> power -> temperature
     hardware -> resources --+                       +-> area -----+-> yield -> cost -> TCO
 
-Pure: opens no file, keeps no state. Batches run in chunks of a fixed size, padded with the last
+Pure: opens no file, keeps no state. Batches run in pieces of fixed widths, padded with the last
 design, so that a design's values do not depend on the batch that it came in.
 """
 
@@ -21,6 +21,7 @@ from costmodel.hardware.system import Designs, Pool, leaves, map_leaves
 from costmodel.hardware.technology import Technology
 from costmodel.limits import Limits
 from costmodel.metrics import Metrics, Work
+from costmodel.numerics.batches import pieces
 from costmodel.physics.area import package_areas
 from costmodel.physics.clock import package_clocks
 from costmodel.physics.energy import operator_energy
@@ -38,9 +39,6 @@ from costmodel.timing.resources import (
 )
 from costmodel.timing.tables import Tables
 from costmodel.workload.operators import Workload
-
-CHUNK = 64
-"""Designs evaluated together: the temporaries of the mapper then stay in a core's cache."""
 
 
 def evaluate(
@@ -97,11 +95,12 @@ def evaluate(
     count = shape.numel()
     flat = map_leaves(designs, lambda leaf: leaf.expand(shape).reshape(count))
     chunks = []
-    for start in range(0, count, CHUNK):
-        index = torch.arange(start, start + CHUNK).clamp_max(count - 1)
+    parts = pieces(count)
+    for part in parts:
+        index = torch.arange(part.start, part.start + part.width).clamp_max(count - 1)
         chunk = map_leaves(flat, partial(torch.index_select, dim=0, index=index))
         chunks.append(_evaluate(chunk, workload, technology, tables, limits, relax))
-    return join_chunks(chunks, count, CHUNK, shape)
+    return join_chunks(chunks, count, sum(part.width for part in parts), shape)
 
 
 def _evaluate(
@@ -112,7 +111,7 @@ def _evaluate(
     limits: Limits,
     relax: float,
 ) -> Metrics:
-    """One chunk ``[CHUNK]``."""
+    """One piece of a batch ``[width]``."""
     pools = [
         evaluate_pool(pool, workload, technology, tables, relax=relax) for pool in designs.pools
     ]
@@ -143,7 +142,7 @@ def evaluate_pool(
 
     # Hot memory refreshes more often. Power is kept at the faster, hence hotter, step.
     loss = refresh_loss(technology, pool, thermal.memory_peak)
-    mapped = slow_memory(mapped, loss, resources.overlap)
+    mapped = slow_memory(mapped, loss, resources)
     seconds = busy_seconds(workload, pool, mapped.step, mapped.points)
 
     cost = package_cost(technology, pool, areas, floorplan)

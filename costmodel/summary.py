@@ -249,23 +249,24 @@ def join_chunks(chunks: list[Metrics], count: int, width: int, shape: torch.Size
         return whole.reshape((*whole.shape[:place], *shape, *tail))
 
     first = chunks[0]
-    lead = first.values["ttft"].shape
 
-    def full(value: Tensor, trailing: int) -> Tensor:
+    def full(chunk: Metrics, value: Tensor, trailing: int) -> Tensor:
+        lead = chunk.values["ttft"].shape
         tail = value.shape[value.dim() - trailing :]
         return (
             value.expand(*lead, *tail) if value.shape[: value.dim() - trailing] != lead else value
         )
 
     values = {
-        name: join([full(chunk.values[name], 0) for chunk in chunks], 0) for name in first.values
+        name: join([full(chunk, chunk.values[name], 0) for chunk in chunks], 0)
+        for name in first.values
     }
-    violations = join([full(chunk.violations, 1) for chunk in chunks], 1)
+    violations = join([full(chunk, chunk.violations, 1) for chunk in chunks], 1)
     breakdowns = {
         name: Breakdown(
             item.labels,
             join(
-                [full(chunk.breakdowns[name].values, len(item.labels)) for chunk in chunks],
+                [full(chunk, chunk.breakdowns[name].values, len(item.labels)) for chunk in chunks],
                 len(item.labels),
             ),
             item.unit,
@@ -278,5 +279,5 @@ def join_chunks(chunks: list[Metrics], count: int, width: int, shape: torch.Size
         violations,
         first.violation_names,
         breakdowns,
-        Work(count, mappings * count // (len(chunks) * width)),
+        Work(count, mappings * count // width),
     )

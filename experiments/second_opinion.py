@@ -18,9 +18,9 @@ import torch
 from costmodel.errors import ScovilleError
 from costmodel.hardware.system import Pool
 from costmodel.hardware.technology import Technology
-from costmodel.numerics.relax import overlap
 from costmodel.physics.clock import package_clocks
-from costmodel.timing.mapper import Product, best_tiles, gemm_work
+from costmodel.timing.mapping import Product
+from costmodel.timing.products import map_products
 from costmodel.timing.resources import Resources, compute_die, package_resources
 from costmodel.timing.tables import build_tables
 from search.exporters.datasheet import BYTE, Datasheet
@@ -163,16 +163,14 @@ def _opinion(resources: Resources, sheet: Datasheet, gemm: Gemm, with_energy: bo
         *(torch.full((1, 1), float(size)) for size in (gemm.rows, gemm.columns, gemm.depth))
     )
     product = Product(*(item.double() for item in vars(product).values()))
-    tile = best_tiles(product, resources, build_tables(), on_chip=False)
-    work = gemm_work(product, resources, tile, on_chip=False)
+    work = map_products(product, resources, build_tables(), on_chip=False).work
     times = {
         "array": work.array_time,
         "vector": work.vector_time,
         "port": work.port_time,
         "memory": work.memory_time,
     }
-    parts = torch.stack(torch.broadcast_tensors(*times.values()), -1)
-    seconds = float(overlap(parts, resources.overlap))
+    seconds = float(work.busy)
     cycles = seconds * float(resources.clock)
     lanes = float(
         resources.cores * resources.arrays * resources.rows * resources.columns * resources.rate

@@ -13,6 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+LARGEST_EXPONENT = 1e18
+"""An overlap exponent beyond this is a maximum to the last bit, infinity included."""
+
 SMALLEST = 1e-300
 """Floor under a logarithm: far below any time, byte count or power in the model."""
 
@@ -92,6 +95,7 @@ def overlap(parts: Tensor, exponent: Tensor, dim: int = -1) -> Tensor:
     [7.0, 5.0, 4.0]
     """
     largest = parts.detach().amax(dim, keepdim=True).clamp_min(SMALLEST)
+    exponent = exponent.clamp_max(LARGEST_EXPONENT)
     power = exponent.unsqueeze(dim)
     scaled = torch.exp(power * torch.log((parts / largest).clamp_min(1e-30)))
     total = torch.log(scaled.sum(dim)) / exponent

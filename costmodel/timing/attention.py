@@ -1,58 +1,87 @@
 """Fused attention: scores never leave the core.
 
-A unit of work is one block of query rows of one (sequence, KV head) pair; where there are fewer
-units than cores the context is split and partial outputs are combined.
+A unit of work is a block of query rows of one (sequence, KV head) pair, or one of the pieces that
+its context is cut into. Units are dealt to the cores in turn, longest first, so the first core is
+the busiest and its tiles are counted exactly. Matrix products, vector operations, exponentials,
+the way from the shared SRAM and memory are lanes that overlap. Tile, cut and the groups that run
+together are chosen for least time (`attention_choice`), then scored here, relaxed or not.
+
+Monotone: for a given choice every lane's time falls with cores, clock, lanes, port and bandwidth;
+a larger L1 or shared SRAM only adds choices or saves reads. So does the best choice.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from costmodel.numerics import relax as relaxed
-from costmodel.timing.arrays import tile_cycles
-from costmodel.timing.mapper import TILE_SHARE, spill
+from costmodel.timing.attention_choice import ALL, choose, count, distinct_rows, gather_steps
+from costmodel.timing.attention_lanes import (
+    COMBINE_OPERATIONS,
+    RESCALE_OPERATIONS,
+    SOFTMAX_OPERATIONS,
+    AttentionShape,
+    held_tokens,
+    lanes_of,
+    missing,
+    quantise_operations,
+)
+from costmodel.timing.attention_units import OWN, PIECES, TILES, TOTAL, Units, join
 from costmodel.timing.resources import Resources
-from costmodel.workload.operators import QUERY_TILE
 
-SHORTEST_SPLIT = 512.0
-"""A context is not split into pieces shorter than this [token]."""
-
-
-@dataclass(frozen=True)
-class AttentionShape:
-    """Fused attention operators, leaves ``[*batch,P,A]``; see `Operators` for the words."""
-
-    groups: Tensor
-    rows: Tensor
-    columns: Tensor
-    depth: Tensor
-    scored: Tensor
-    operations: Tensor
-    exponentials: Tensor
+__all__ = ["AttentionShape", "AttentionWork", "Schedule", "attention_work", "scheduled_work"]
 
 
 @dataclass(frozen=True)
 class AttentionWork:
     """Times and bytes of fused attention, ``[*batch,P,A]``."""
 
-    array_time: Tensor
-    array_cycles: Tensor
-    vector_operations: Tensor
-    vector_time: Tensor
-    port_time: Tensor
-    memory_time: Tensor
+    array_time: Tensor  # [s]
+    array_cycles: Tensor  # of the busiest core [cycle]
+    vector_operations: Tensor  # [op]
+    vector_time: Tensor  # vector lanes and exponentials, overlapped [s]
+    exponential_time: Tensor  # the exponentials alone [s]
+    port_time: Tensor  # [s]
+    memory_time: Tensor  # [s]
     memory_bytes: tuple[Tensor, Tensor, Tensor]  # queries, keys and values, outputs [byte]
     l2_bytes: tuple[Tensor, Tensor, Tensor]
     l1_bytes: tuple[Tensor, Tensor, Tensor]
+    macs: Tensor  # of visible scores [MAC]
+    schedule: Schedule
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How each operator is cut and dealt, ``[*batch,P,A]``."""
+
+    tile: Tensor  # index into `attention_units.TILES`
+    cut: Tensor  # index into `attention_units.PIECES`
+    together: Tensor  # groups that run together, 0 = all of them [count]
+
+    @property
+    def rows(self) -> Tensor:
+        """Query rows of a block [count]."""
+        return _tile_table()[self.tile.long()][..., 0]
+
+    @property
+    def tokens(self) -> Tensor:
+        """Context tokens of a tile [count]."""
+        return _tile_table()[self.tile.long()][..., 1]
+
+    @property
+    def pieces(self) -> Tensor:
+        """Pieces of each block [count]."""
+        return torch.tensor(PIECES, dtype=torch.float64)[self.cut.long()]
 
 
 def attention_work(
     shape: AttentionShape, resources: Resources, relax: float = 0.0, on_chip: bool = True
 ) -> AttentionWork:
-    """Map fused attention.
+    """Choose a schedule of least time for fused attention and count it.
 
     Parameters
     ----------
@@ -65,65 +94,166 @@ def attention_work(
     on_chip : bool
         Queries and outputs stay in the shared SRAM where they fit.
 
-    Notes
-    -----
-    Queries and outputs move once. Keys and values move once when those of all running groups fit
-    in the shared SRAM, otherwise once for each round of query blocks.
-
     References
     ----------
-    Dao, FlashAttention-2, arXiv:2307.08691: the schedule whose traffic is counted.
+    Dao, FlashAttention-2, arXiv:2307.08691: tiles, causal skipping. Dao et al., Flash-Decoding,
+    2023: pieces of the context. Shah et al., FlashAttention-3, arXiv:2407.08608: exponentials as
+    a bound of their own. DeepSeek-V2, arXiv:2405.04434: latent keys and values.
     """
-    r = resources
-    width = r.element_bytes
-    block = torch.clamp(shape.rows, max=float(QUERY_TILE))
-    blocks = torch.ceil(shape.rows / block)
-    units = shape.groups * blocks
-    most = torch.floor(shape.columns / SHORTEST_SPLIT).clamp_min(1.0)
-    idle = torch.floor(r.cores.detach() / units).clamp_min(1.0)
-    pieces = torch.minimum(idle, most)
-    waves = relaxed.ceil_divide(units * pieces, r.cores, relax)
-    context = shape.scored / pieces
-    cycles = waves * (
-        tile_cycles(r, block, context, shape.depth, relax)
-        + tile_cycles(r, block, shape.depth, context, relax)
+    units, index = _units(shape)
+    schedule = best_schedule(shape, resources, units, index, on_chip)
+    return _count(shape, resources, schedule, units, index, relax, on_chip)
+
+
+def scheduled_work(
+    shape: AttentionShape,
+    resources: Resources,
+    schedule: Schedule,
+    relax: float = 0.0,
+    on_chip: bool = True,
+) -> AttentionWork:
+    """Count fused attention under a given schedule; leaves ``[*batch,P,A]``."""
+    return _count(shape, resources, schedule, *_units(shape), relax, on_chip)
+
+
+def _count(
+    shape: AttentionShape, r: Resources, schedule: Schedule, units: Units, index: np.ndarray,
+    relax: float, on_chip: bool,
+) -> AttentionWork:  # fmt: skip
+    r"""Times, bytes and operations.
+
+    With :math:`U_l` units of at least l tiles in a group and g groups together on P cores the
+    busiest core computes :math:`\sum_l \lceil g U_l / P \rceil` tiles. Keys and values of the
+    groups that run together move once when the shared SRAM holds them, else once in each wave of
+    blocks that walk over the same tiles, else once for each unit.
+    """
+    full = shape.groups.shape
+    tile, cut = (item.long().reshape(-1).numpy() for item in (schedule.tile, schedule.cut))
+    numbers = count(
+        units.facts, units.start, units.steps, units.counts, units.runs, index, tile, cut,
+        _flat(schedule.together, full), _flat(shape.groups, full), _flat(r.cores, full),
+        _flat(held_tokens(shape, r), full),
+    )  # fmt: skip
+    tiles, waves, number, read = torch.from_numpy(numbers).reshape(*full, 4).unbind(-1)
+    facts = torch.from_numpy(units.facts[index, tile]).reshape(*full, -1)
+    if relax > 0.0:
+        steps = gather_steps(units, index, tile, cut)
+        tiles, waves = _relaxed(shape.groups, schedule.together, r.cores, steps, relax)
+    rows, tokens, pieces = schedule.rows, schedule.tokens, schedule.pieces
+    lanes = lanes_of(shape, r, rows, tokens, relax)
+    partials = torch.where(pieces > 1.0, shape.groups * number, torch.zeros_like(number))
+    array, vector, exponential, port = (
+        of_tile * tiles + of_unit * waves + of_part * partials
+        for of_tile, of_unit, of_part in zip(lanes.tile, lanes.unit, lanes.part, strict=True)
     )
-    combine = torch.where(pieces > 1.0, pieces, torch.zeros_like(pieces))
-    combined = combine * shape.groups * shape.rows * shape.depth
-    operations = shape.operations + shape.exponentials * r.exponential_cost + combined
-    lanes_per_core = r.lanes / r.cores
-    vector_time = (
-        waves * (operations / (units * pieces)) / (lanes_per_core * r.clock * r.vector_efficiency)
-    )
-    query_bytes = shape.groups * shape.rows * shape.depth * width
-    cache = shape.groups * shape.columns * 2.0 * shape.depth * width
-    delivered = cache * blocks
-    ports = waves * width * shape.depth * (2.0 * block + 2.0 * shape.columns / pieces)
-    running = torch.minimum(shape.groups, r.cores)
-    held = (cache / shape.groups * running <= TILE_SHARE * r.l2).double().detach()
-    rounds = relaxed.ceil_divide(blocks, (r.cores / shape.groups).clamp_min(1.0), relax)
-    times = held + (1.0 - held) * rounds
-    missing = spill(query_bytes, TILE_SHARE * r.l2) if on_chip else torch.ones_like(query_bytes)
+    slow = torch.stack(torch.broadcast_tensors(vector, exponential), -1)
+
+    words = shape.token_words
+    width, accumulate = r.element_bytes, r.accumulator_bytes
+    # Tokens read grow with the groups; how often they are read has no slope.
+    cache = shape.groups * (read / shape.groups.detach().clamp_min(1e-30)) * words * width
+    delivered = shape.groups * facts[..., OWN] * words * width
+    queries = shape.groups * shape.rows * shape.depth * width
+    outputs = shape.groups * shape.rows * shape.value_depth * width
     gate = r.has_memory
-    reads = (missing * query_bytes * gate, cache * times * gate, missing * query_bytes * gate)
-    total = torch.stack(reads, -1).sum(-1)
-    score_tiles = shape.groups * shape.rows * shape.scored
+    keep = missing(queries, r, on_chip), missing(outputs, r, on_chip)
+    reads = (keep[0] * queries * gate, cache * gate, keep[1] * outputs * gate)
+    total = reads[0] + reads[1] + reads[2] * (1.0 + r.write_turnaround)
+    score_tiles = shape.groups * facts[..., TOTAL] * lanes.block_rows
+    scores = score_tiles * tokens
+    partial = partials * lanes.block_rows * shape.value_depth
+    operations = (
+        scores * (SOFTMAX_OPERATIONS + r.exponential_cost)
+        + score_tiles * shape.value_depth * RESCALE_OPERATIONS
+        + partial * COMBINE_OPERATIONS
+        + shape.groups * shape.rows * shape.value_depth * quantise_operations(r)
+    )
     return AttentionWork(
-        array_time=cycles / (r.clock * r.attention_efficiency),
-        array_cycles=cycles,
+        array_time=array,
+        array_cycles=lanes.tile_cycles * tiles + lanes.unit_cycles * waves,
         vector_operations=operations,
-        vector_time=vector_time,
-        port_time=ports / (r.port_width * r.clock),
+        vector_time=relaxed.overlap(slow, r.overlap),
+        exponential_time=exponential,
+        port_time=port,
         memory_time=total / r.memory_bandwidth,
         memory_bytes=reads,
         l2_bytes=(
-            query_bytes + reads[0],
+            queries + reads[0],
             delivered + reads[1],
-            query_bytes + reads[2] + 2.0 * combined * r.accumulator_bytes,
+            outputs + reads[2] + 2.0 * partial * accumulate,
         ),
         l1_bytes=(
-            2.0 * query_bytes + 2.0 * score_tiles * width,
+            2.0 * queries + 2.0 * scores * width,
             2.0 * delivered,
-            score_tiles * r.accumulator_bytes * 2.0 + query_bytes,
+            2.0 * scores * accumulate + 2.0 * partial * accumulate + outputs,
         ),
+        macs=shape.groups * shape.pairs * (shape.depth + shape.value_depth),
+        schedule=schedule,
     )
+
+
+def _tile_table() -> Tensor:
+    return torch.tensor(TILES, dtype=torch.float64)
+
+
+def _units(shape: AttentionShape) -> tuple[Units, np.ndarray]:
+    """Units of all shapes in the batch, and which of them each operator has ``[n]``."""
+    full = shape.groups.shape
+    sizes = (shape.queries, shape.columns, shape.window, shape.shared)
+    table = np.ceil(np.stack([_flat(size, full) for size in sizes], -1)).clip(0.0)
+    table[:, :2] = table[:, :2].clip(1.0)
+    index, first = distinct_rows(table)
+    return join(tuple(tuple(int(item) for item in table[row]) for row in first)), index
+
+
+def best_schedule(
+    shape: AttentionShape, resources: Resources, units: Units, index: np.ndarray, on_chip: bool
+) -> Schedule:
+    """The schedule of least time, on exact values and without gradient ``[*batch,P,A]``."""
+    r, full = resources, shape.groups.shape
+    tiled = torch.Size([*full, len(TILES)])
+
+    def stacked(parts: tuple[Tensor, ...]) -> np.ndarray:
+        each = torch.stack([part.expand(tiled) for part in parts], -1)
+        return each.reshape(-1, *each.shape[-2:]).numpy()
+
+    with torch.no_grad():
+        wide = AttentionShape(*(leaf.unsqueeze(-1) for leaf in vars(shape).values()))
+        widened = Resources(**{key: leaf.unsqueeze(-1) for key, leaf in vars(r).items()})
+        rows, tokens = _tile_table().unbind(-1)
+        lanes = lanes_of(wide, widened, rows, tokens, 0.0)
+        byte = r.has_memory / r.memory_bandwidth
+        width = r.element_bytes
+        queries = shape.groups * shape.rows * shape.depth * width
+        outputs = shape.groups * shape.rows * shape.value_depth * width
+        fixed = missing(queries, r, on_chip) * queries
+        fixed = fixed + missing(outputs, r, on_chip) * outputs * (1.0 + r.write_turnaround)
+        # Scores and running outputs live in the registers of the vector lanes.
+        fits = (lanes.footprint <= widened.l1 + widened.registers).double().expand(tiled)
+        chosen = choose(
+            units.facts, units.start, units.steps, units.counts, units.runs, index,
+            _flat(shape.groups, full), _flat(r.cores, full), _flat(held_tokens(shape, r), full),
+            _flat(r.overlap, full), stacked(lanes.tile), stacked(lanes.unit),
+            stacked(lanes.part), _flat(byte * width * shape.token_words, full),
+            _flat(byte * fixed, full), fits.reshape(-1, len(TILES)).contiguous().numpy(),
+        )  # fmt: skip
+    return Schedule(*torch.from_numpy(chosen).reshape(*full, 3).unbind(-1))
+
+
+def _flat(value: Tensor, full: torch.Size) -> np.ndarray:
+    return value.detach().expand(full).reshape(-1).contiguous().numpy()
+
+
+def _relaxed(
+    groups: Tensor, together: Tensor, cores: Tensor, steps: tuple[np.ndarray, np.ndarray],
+    relax: float,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Tiles and units of the busiest core with slopes in groups and cores [count]."""
+    counts, runs = (torch.from_numpy(item).reshape(*groups.shape, -1) for item in steps)
+    together = torch.where(together == ALL, groups, together)
+    rounds = torch.floor(groups.detach() / together.detach())
+    rest = (groups - rounds * together).clamp_min(0.0)
+    of_one = counts / cores.unsqueeze(-1)
+    times = rounds.unsqueeze(-1) * relaxed.ceil(together.unsqueeze(-1) * of_one, relax)
+    times = times + relaxed.ceil(rest.unsqueeze(-1) * of_one, relax)
+    return (runs * times).sum(-1), times[..., 0]

@@ -164,12 +164,13 @@ def _l2_need(product: Product, r: Resources, mapping: Mapping, cut: BlockClasses
     bit_a = (rest - HOLD_WEIGHT * bit_b) >= HOLD_ACTIVATION
     width = r.element_bytes
     total = torch.zeros_like(order)
-    for held, relevant, reuse in ((bit_a, "mk", "n"), (bit_b, "kn", "m")):
-        first, second = relevant
+    for held, first, second, reuse in ((bit_a, "m", "k", "n"), (bit_b, "k", "n", "m")):
         one = block[first] * block[second]
         fixed = (trips[first] == 1.0) & (trips[second] == 1.0)
         plain = torch.where(fixed, one, 2.0 * one)
-        total = total + width * torch.where(held & ~fixed, panel(relevant, reuse) + one, plain)
+        total = total + width * torch.where(
+            held & ~fixed, panel(first + second, reuse) + one, plain
+        )
     one = block["m"] * block["n"]
     partial = (trips["k"] > 1.0) & (cut.resident == 0.0)
     plain = one * torch.where(partial, r.accumulator_bytes, width)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from costmodel.timing.products import Products
+
 COMPONENTS = ("array", "vector", "l2", "memory", "network", "launch")
 LEVELS = ("l1", "l2", "memory")
 OPERANDS = ("activation", "weight", "cache", "output")
@@ -34,9 +36,10 @@ class Mapped:
     array_cycles: Tensor  # [*batch,P,O] cycles the slowest core's arrays are clocked [cycle]
     vector_operations: Tensor  # [*batch,P,O] [op]
     network_bytes: Tensor  # [*batch,P,O] sent by a package [byte]
-    tile: dict[str, Tensor]  # [*batch,P,O] chosen tile of each operator
-    tile_fits: Tensor  # [*batch] largest L1 footprint of the chosen tiles / L1 [1]
+    tile: dict[str, Tensor]  # [*batch,P,G] chosen mapping of each GEMM
+    tile_fits: Tensor  # [*batch] largest need of the chosen mappings / SRAM there is [1]
     mappings: int  # candidate mappings weighed
+    products: Products | None = None  # the GEMMs among the operators
 
     components: tuple[str, ...] = COMPONENTS
     levels: tuple[str, ...] = LEVELS

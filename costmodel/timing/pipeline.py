@@ -12,8 +12,10 @@ from costmodel.hardware.technology import Technology
 from costmodel.numerics import relax as relaxed
 from costmodel.timing.attention import AttentionShape, attention_work
 from costmodel.timing.collectives import collective_time, fabric
+from costmodel.timing.grouped import GroupedShape, grouped_work
 from costmodel.timing.mapped import Mapped
-from costmodel.timing.mapper import Product, best_tiles, gemm_work
+from costmodel.timing.mapping import Mapping, Product
+from costmodel.timing.products import map_products
 from costmodel.timing.resources import Resources
 from costmodel.timing.tables import Tables
 from costmodel.timing.vector import vector_work
@@ -59,11 +61,15 @@ def map_operators(
 
     g = o.index("gemm")
     product = Product(*(_take(item, g, shape) for item in (o.rows, o.columns, o.depth)))
-    tile = best_tiles(product, r, tables, on_chip)
-    gemm = gemm_work(product, r, tile, relax, on_chip)
+    products = map_products(product, r, tables, relax, on_chip, stated_mapping(pool))
+    gemm = products.work
+
+    e = o.index("grouped_gemm")
+    experts = GroupedShape(*(_take(x, e, shape) for x in (o.groups, o.rows, o.columns, o.depth)))
+    grouped, _ = grouped_work(experts, r, relax, on_chip)
 
     a = o.index("attention")
-    fields = (o.groups, o.rows, o.columns, o.depth, o.scored, o.operations, o.exponentials)
+    fields = [getattr(o, field.name) for field in dataclasses.fields(AttentionShape)]
     attention = attention_work(
         AttentionShape(*(_take(item, a, shape) for item in fields)), r, relax, on_chip
     )
@@ -82,13 +88,15 @@ def map_operators(
         network.append(time)
         sent.append(out)
 
-    count_gemm, count_attention = zero[..., g], zero[..., a]
+    count_gemm, count_grouped, count_attention = zero[..., g], zero[..., e], zero[..., a]
     count_vector, count_network = zero[..., v], torch.cat(network, -1)
     launch_vector = (r.launch * (1.0 - fused)).expand(count_vector.shape)
     time = torch.cat(
         [
             _parts(gemm.array_time, gemm.vector_time, gemm.port_time, gemm.memory_time,
                    count_gemm, r.launch.expand(count_gemm.shape)),
+            _parts(grouped.array_time, grouped.vector_time, grouped.port_time, grouped.memory_time,
+                   count_grouped, r.launch.expand(count_grouped.shape)),
             _parts(attention.array_time, attention.vector_time, attention.port_time,
                    attention.memory_time, count_attention,
                    r.launch.expand(count_attention.shape)),
@@ -99,12 +107,14 @@ def map_operators(
         ],
         -2,
     )  # fmt: skip
-    busy = relaxed.overlap(time[..., :4].contiguous(), r.overlap)
+    others = relaxed.overlap(time[..., g.stop :, :4].contiguous(), r.overlap)
+    busy = torch.cat([gemm.busy.expand(count_gemm.shape), others], -1)
     latency = busy + time[..., 4] + time[..., 5]
 
     none_v, none_n = count_vector, torch.zeros_like(count_network)
     moved = [
         _levels(gemm.l1_bytes, gemm.l2_bytes, gemm.memory_bytes, cache=False),
+        _levels(grouped.l1_bytes, grouped.l2_bytes, grouped.memory_bytes, cache=False),
         _levels(attention.l1_bytes, attention.l2_bytes, attention.memory_bytes, cache=True),
         _levels(
             (vector.l1_bytes, none_v, none_v), (vector.l2_bytes, none_v, none_v),
@@ -115,7 +125,8 @@ def map_operators(
     macs = torch.cat(
         [
             product.rows * product.columns * product.depth,
-            2.0 * _take(o.groups * o.pairs * o.depth, a, shape),
+            experts.all_rows * experts.columns * experts.depth,
+            attention.macs,
             none_v,
             none_n,
         ],
@@ -131,30 +142,30 @@ def map_operators(
         time=time,
         bytes=torch.cat(moved, -3),
         macs=macs,
-        array_cycles=torch.cat([gemm.array_cycles, attention.array_cycles, none_v, none_n], -1),
+        array_cycles=torch.cat(
+            [gemm.array_cycles, grouped.array_cycles, attention.array_cycles, none_v, none_n], -1
+        ),
         vector_operations=torch.cat(
             [
                 gemm.vector_operations,
+                grouped.vector_operations,
                 attention.vector_operations,
                 vector.vector_operations,
                 none_n,
             ],
             -1,
         ),
-        network_bytes=torch.cat([count_gemm, count_attention, none_v, torch.cat(sent, -1)], -1),
-        tile={
-            "rows": tile.rows,
-            "columns": tile.columns,
-            "fill_cores": tile.fill_cores,
-            "block_rows": tile.block_rows,
-            "hold": tile.hold,
-        },
-        tile_fits=(gemm.footprint / r.l1.clamp_min(1.0)).flatten(-2).amax(-1),
+        network_bytes=torch.cat(
+            [count_gemm, count_grouped, count_attention, none_v, torch.cat(sent, -1)], -1
+        ),
+        tile=dict(vars(products.mapping)),
+        tile_fits=products.fits.flatten(-2).amax(-1),
+        products=products,
         mappings=tables.mappings * product.rows.shape[-1] * product.rows.shape[-2],
     )
 
 
-def slow_memory(mapped: Mapped, loss: Tensor, overlap: Tensor) -> Mapped:
+def slow_memory(mapped: Mapped, loss: Tensor, resources: Resources) -> Mapped:
     """The same mapping when a share of the memory bandwidth is lost to extra refresh.
 
     Parameters
@@ -162,15 +173,30 @@ def slow_memory(mapped: Mapped, loss: Tensor, overlap: Tensor) -> Mapped:
     mapped : Mapped
     loss : Tensor [*batch]
         Share of the bandwidth lost [1].
-    overlap : Tensor [*batch,1,1]
-        Exponent of imperfect overlap [1].
+    resources : Resources
+        Leaves ``[*batch,1,1]``, with the bandwidth that nothing was lost of.
     """
     slower = (1.0 / (1.0 - loss)).unsqueeze(-1).unsqueeze(-1)
     parts = list(mapped.time.unbind(-1))
     parts[3] = parts[3] * slower
     time = _parts(*parts)
-    busy = relaxed.overlap(time[..., :4].contiguous(), overlap)
+    busy = relaxed.overlap(time[..., :4].contiguous(), resources.overlap)
+    if mapped.products is not None:
+        gemm = mapped.products.busy(slower, resources)
+        busy = torch.cat([gemm, busy[..., gemm.shape[-1] :]], -1)
     return dataclasses.replace(mapped, time=time, latency=busy + time[..., 4] + time[..., 5])
+
+
+def stated_mapping(pool: Pool) -> Mapping | None:
+    """The mapping that designs state, or None when none of them does."""
+    d = pool.deployment
+    if not bool((d.tile_rows > 0).any()):
+        return None
+    leaves = (
+        d.tile_rows, d.tile_columns, d.depth_pieces,
+        d.block_rows, d.block_columns, d.block_depth, d.loop_order, d.hold,
+    )  # fmt: skip
+    return Mapping(*(leaf.double().unsqueeze(-1).unsqueeze(-1) for leaf in leaves))
 
 
 def _take(value: Tensor, where: slice, shape: torch.Size) -> Tensor:

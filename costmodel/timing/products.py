@@ -8,7 +8,7 @@ may also state its tiles (`Mapping` given): then nothing is searched.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -39,9 +39,7 @@ class Products:
         """Time when memory takes `slower` times as long, the mapping unchanged [s]."""
         work = self.work
         parts = (work.array_time, work.vector_time, work.port_time, work.memory_time * slower)
-        waves = relaxed.overlap(
-            torch.stack(torch.broadcast_tensors(*parts), -1), resources.overlap
-        )
+        waves = relaxed.overlap(torch.stack(torch.broadcast_tensors(*parts), -1), resources.overlap)
         if self.pipeline is None:
             return waves
         return torch.where(self.by_hardware > 0, waves, self.pipeline.busy(slower))
@@ -105,7 +103,7 @@ def map_products(
 def _choose(condition: Tensor, first: Record, second: Record) -> Record:
     """Leaf by leaf, the first record where the condition holds."""
 
-    def pick(a: Tensor | tuple[Tensor, ...], b: Tensor | tuple[Tensor, ...]) -> object:
+    def pick(a: Any, b: Any) -> Any:
         if isinstance(a, tuple):
             return tuple(torch.where(condition > 0, x, y) for x, y in zip(a, b, strict=True))
         return torch.where(condition > 0, a, b)

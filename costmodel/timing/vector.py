@@ -1,4 +1,4 @@
-"""Elementwise, reduction and look-up operators on the vector lanes."""
+"""Elementwise, reduction and look-up operators: vector lanes, exponentials, bytes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from costmodel.timing.mapper import TILE_SHARE, spill
-from costmodel.timing.resources import Resources
+from costmodel.numerics import relax as relaxed
+from costmodel.timing.resources import TILE_SHARE, Resources, spill
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class VectorWork:
     """Times and bytes of vector operators, ``[*batch,P,V]``."""
 
     vector_operations: Tensor
-    vector_time: Tensor
+    vector_time: Tensor  # vector lanes and exponentials, overlapped [s]
+    exponential_time: Tensor  # the exponentials alone [s]
     port_time: Tensor
     memory_time: Tensor
     memory_bytes: tuple[Tensor, Tensor, Tensor]  # activations, new keys and values, outputs
@@ -45,21 +46,33 @@ def vector_work(
         Leaves ``[*batch,1,1]``.
     on_chip : bool
         Activations stay in the shared SRAM where they fit.
+
+    Notes
+    -----
+    Where exponentials have a unit of their own (`exponential_unit`) they run beside the other
+    operations, otherwise after them. Monotone: every time falls with lanes, clock, port and
+    bandwidth, and with a larger shared SRAM.
     """
     r = resources
-    total_operations = operations + exponentials * r.exponential_cost
+    second = 1.0 / (r.lanes * r.clock * r.vector_efficiency)
+    costs = exponentials * r.exponential_cost
+    lanes = (operations + (1.0 - r.exponential_unit) * costs) * second
+    apart = r.exponential_unit * costs * second
     moved = read + written + cached
     room = TILE_SHARE * r.l2
     missing = spill(torch.maximum(read, written), room) if on_chip else torch.ones_like(moved)
     gate = r.has_memory
     memory = (missing * read * gate, cached * gate, missing * written * gate)
-    total = torch.stack(torch.broadcast_tensors(*memory), -1).sum(-1)
+    memory = torch.broadcast_tensors(*memory)
+    slower = 1.0 + r.write_turnaround
+    slow = torch.stack(torch.broadcast_tensors(lanes, apart), -1)
     return VectorWork(
-        vector_operations=total_operations,
-        vector_time=total_operations / (r.lanes * r.clock * r.vector_efficiency),
+        vector_operations=operations + costs,
+        vector_time=relaxed.overlap(slow, r.overlap),
+        exponential_time=apart,
         port_time=moved / (r.cores * r.port_width * r.clock),
-        memory_time=total / r.memory_bandwidth,
-        memory_bytes=memory,
-        l2_bytes=moved + total,
+        memory_time=(memory[0] + (memory[1] + memory[2]) * slower) / r.memory_bandwidth,
+        memory_bytes=(memory[0], memory[1], memory[2]),
+        l2_bytes=moved + torch.stack(memory, -1).sum(-1),
         l1_bytes=2.0 * moved,
     )

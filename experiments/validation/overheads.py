@@ -22,8 +22,9 @@ from costmodel.physics.energy import operator_energy
 from costmodel.physics.power import package_power
 from costmodel.physics.thermal import Thermal, solve
 from costmodel.timing.mapped import Mapped
-from costmodel.timing.mapper import Product, best_tiles, gemm_work
+from costmodel.timing.mapping import Product
 from costmodel.timing.pipeline import map_operators
+from costmodel.timing.products import map_products
 from costmodel.timing.resources import package_resources
 from costmodel.timing.tables import build_tables
 from costmodel.workload.loading import load_workload
@@ -162,9 +163,7 @@ def gemm_mapped(
         for axis in range(3)
     )
     product = Product(m, n, k)
-    work = gemm_work(
-        product, resources, best_tiles(product, resources, TABLES, on_chip=False), on_chip=False
-    )
+    work = map_products(product, resources, TABLES, on_chip=False).work
     zero, one = torch.zeros_like(m), torch.ones_like(m)
 
     def operands(parts: tuple[Tensor, Tensor, Tensor]) -> Tensor:

@@ -1,0 +1,463 @@
+"""The best mapping of one GEMM on one machine, looked up in its candidates.
+
+1. A lower bound of every combination that fits the shared SRAM: traffic, and cores always busy.
+2. The most promising core tile gives every combination an estimate; what cannot beat the best of
+   them is dropped.
+3. The other tiles, in turn, improve the estimates of what is left.
+4. The few best are scored exactly, as the model does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from costmodel.timing.kernel import (
+    ARRAY_SECOND,
+    ARRAYS,
+    BYTES,
+    CORES,
+    EXPONENT,
+    HEIGHT,
+    HIDDEN,
+    L1,
+    PORT_SECOND,
+    PREFETCH,
+    RATE,
+    READ_A,
+    READ_B,
+    SPACE,
+    SUM_BYTES,
+    VECTOR_SECOND,
+    WEIGHT_STATIONARY,
+    WIDTH,
+    WRITE,
+    K,
+    M,
+    N,
+    compiled,
+    l1_bytes,
+    seconds,
+    tile_cycles,
+)
+
+from costmodel.timing.kernel_blocks import NEVER, WAYS, pass_staying, pass_streaming
+from costmodel.timing.lattice import (
+    DOUBLING,
+    LEAST_ROWS,
+    MOST_BLOCKS,
+    ROW_STEP,
+    TRIPS,
+    cut,
+    tile_columns,
+    tile_rows,
+)
+
+ANSWER = 9
+"""Numbers of an answer: eight of the mapping and its seconds."""
+
+BLOCK_COLUMNS, WORK_COLUMNS = 17, 13
+"""Columns about a block, and with the best way to work on it."""
+
+SEEDS, SEED_TILES, SEED_RANGE = 96, 3, 1.1
+"""Blocks and tiles tried first: those whose lower bound is within a tenth of the least."""
+
+TILES, FINALISTS = 24, 8
+"""Core tiles that are tried, and mappings that are scored exactly."""
+
+WORTH, CLOSE = 0.001, 1.0
+"""A block is tried on while it may gain this share, and kept while it is this close."""
+
+ROOM_FOR_BLOCKS = 24000
+"""More than a lattice has."""
+
+SLACK = 1e-9
+"""Quotients of whole numbers are this far from the next one at most."""
+
+
+@compiled
+def _blend(first, second, bits, linear, square):
+    """`overlap` for a whole exponent below 32, to about 0.1 %, without roots."""
+    large = max(first, second)
+    share = min(first, second) / (large + 1e-300)
+    two = share * share
+    four = two * two
+    eight = four * four
+    power = (
+        (bits[0] * share + bits[1])
+        * (bits[2] * two + bits[3])
+        * (bits[4] * four + bits[5])
+        * (bits[6] * eight + bits[7])
+        * (bits[8] * eight * eight + bits[9])
+    )
+    return large * (1.0 + power * (linear + square * power))
+
+
+@compiled
+def _try_tile(row, m1, n1, code, count, m2, n2, k2, passes, streams, block, how, bits, linear,
+              square):  # fmt: skip
+    """Let one core tile work on every block; keep the time where it is the quickest so far.
+
+    Two ways to cut the depth: not at all, and so that the tiles just fill the waves they need.
+    """
+    cores, inverse = row[CORES], 1.0 / row[CORES]
+    height, width, rate, arrays = row[HEIGHT], row[WIDTH], row[RATE], row[ARRAYS]
+    hidden, weights = row[HIDDEN], row[WEIGHT_STATIONARY] > 0.5
+    deep, wide = 1.0 / (height * rate), 1.0 / width
+    fill = 2.0 * height + width - 2.0 if weights else height + width - 2.0
+    array_second, port_second, vector_second = (
+        row[ARRAY_SECOND], row[PORT_SECOND], row[VECTOR_SECOND],
+    )  # fmt: skip
+    width_bytes, sum_bytes = row[BYTES], row[SUM_BYTES]
+    inverse_m, inverse_n, inverse_arrays = 1.0 / m1, 1.0 / n1, 1.0 / arrays
+    lost, ramp = (1.0 - hidden) * fill, hidden * fill
+    inverse_rate = 1.0 / rate
+    for i in range(count):
+        down = np.ceil(m2[i] * inverse_m - SLACK)
+        across = np.ceil(n2[i] * inverse_n - SLACK)
+        tall = np.ceil(m2[i] / down - SLACK)
+        columns = np.ceil(n2[i] / across * wide - SLACK)
+        broad = min(columns * width, n2[i])
+        tiles = down * across
+        waves = np.ceil(tiles * inverse - SLACK)
+        heights = np.ceil(k2[i] * deep - SLACK)
+        cut = min(max(np.floor(waves * cores / tiles + SLACK), 1.0), heights)
+        depth = np.ceil(k2[i] / cut - SLACK)
+        folds, folds_cut = heights, np.ceil(depth * deep - SLACK)
+        each, each_cut = hidden * max(tall, height) + (1.0 - hidden) * tall + lost, 0.0
+        if weights:
+            folds = np.ceil(heights * columns * inverse_arrays - SLACK)
+            folds_cut = np.ceil(folds_cut * columns * inverse_arrays - SLACK)
+            each_cut = each
+        else:
+            folds = np.ceil(np.ceil(tall / height - SLACK) * columns * inverse_arrays - SLACK)
+            folds_cut = folds
+            each = k2[i] * inverse_rate + lost
+            each_cut = depth * inverse_rate + lost
+        sides, area = (tall + broad) * width_bytes, tall * broad
+        stay = streams[i] == 0.0
+        share = 1.0 / passes[i]
+        out = area * (width_bytes * share if stay else 2.0 * sum_bytes)
+        out_cut = area * (sum_bytes * share if stay else 2.0 * sum_bytes)
+        add = cut * m2[i] * n2[i] * vector_second
+        add = add * share if stay else add
+        whole = _blend((folds * each + ramp) * array_second,
+                       (sides * k2[i] + out) * port_second, bits, linear, square)  # fmt: skip
+        split = _blend((folds_cut * each_cut + ramp) * array_second,
+                       (sides * depth + out_cut) * port_second, bits, linear, square)  # fmt: skip
+        whole = waves * whole
+        split = max(np.ceil(tiles * cut * inverse - SLACK) * split, add)
+        split = split if cut > 1.0 else NEVER
+        time = min(whole, split)
+        # Sums that stay need a core for every tile, unless the depth runs only once.
+        time = NEVER if stay & (passes[i] > 1.0) & (waves > 1.0) else time
+        before = block[i]
+        block[i] = min(time, before)
+        how[i] = (code + 1.0 if split < whole else code) if time < before else how[i]
+
+
+@compiled
+def _estimate(count, head, memory, blocks, block, time, bits, linear, square):
+    """Seconds of every combination, as if all its blocks were alike; the least of them."""
+    best = NEVER
+    for i in range(count):
+        rest = (blocks[i] - 1.0) * block[i]
+        time[i] = head[i] + block[i] + _blend(memory[i], rest, bits, linear, square)
+        best = min(best, time[i])
+    return best
+
+
+@compiled
+def _promising_tiles(row, tile_m, tile_n, chosen, bound):
+    """The quickest tiles if all cores were busy: of all, of the smaller ones, and so on.
+
+    Returns how many there are, and the seconds of the quickest.
+    """
+    count, most = len(tile_m) * len(tile_n), len(chosen)
+    across = len(tile_n)
+    promise, area = np.empty(count), np.empty(count)
+    smallest, least, quickest = 0, NEVER, NEVER
+    for g in range(count):
+        m1, n1 = tile_m[g // across], tile_n[g % across]
+        area[g] = m1 * n1
+        need = l1_bytes(row, m1, n1)
+        if need < least:
+            smallest, least = g, need
+        array = tile_cycles(row, m1, n1, row[K]) * row[ARRAY_SECOND]
+        port = (m1 + n1) * row[K] * row[BYTES] * row[PORT_SECOND]
+        tiles = np.ceil(row[M] / m1) * np.ceil(row[N] / n1)
+        promise[g] = tiles * max(array, port) / row[CORES] if need <= row[L1] else NEVER
+        quickest = min(quickest, promise[g])
+    if quickest >= NEVER:
+        promise[smallest] = quickest = 0.0
+    found, room = 0, NEVER
+    while found < most:
+        pick, lowest = -1, NEVER
+        for g in range(count):
+            if area[g] < room and promise[g] < lowest:
+                pick, lowest = g, promise[g]
+        if pick < 0:
+            if room == NEVER:
+                break
+            room = NEVER
+            continue
+        chosen[found], bound[found] = pick, promise[pick]
+        room = area[pick]
+        promise[pick] = NEVER
+        found += 1
+    return found, quickest
+
+
+@compiled
+def _cells(row, sizes_n, sizes_k, most, cells):
+    """Pairs of columns and depth of a block by the number of blocks they make, fewest first.
+
+    Written to rows of `cells`: columns, depth, blocks, number of the pair. Returns how many.
+    """
+    depths = len(sizes_k)
+    trips_k = np.ceil(row[K] / sizes_k)
+    if most >= NEVER:
+        for j in range(len(sizes_n)):
+            for q in range(depths):
+                at = j * depths + q
+                cells[0, at], cells[1, at], cells[3, at] = sizes_n[j], sizes_k[q], at
+                cells[2, at] = np.ceil(row[N] / sizes_n[j]) * trips_k[q]
+        return len(sizes_n) * depths
+    starts = np.zeros(int(most) + 2, np.int64)
+    for n in sizes_n:
+        trips_n = np.ceil(row[N] / n)
+        for q in range(depths):
+            if trips_n * trips_k[q] > most:
+                break
+            starts[int(trips_n * trips_k[q]) + 1] += 1
+    for number in range(1, len(starts)):
+        starts[number] += starts[number - 1]
+    for j in range(len(sizes_n)):
+        trips_n = np.ceil(row[N] / sizes_n[j])
+        for q in range(depths):
+            number = trips_n * trips_k[q]
+            if number > most:
+                break
+            at = starts[int(number)]
+            starts[int(number)] += 1
+            cells[0, at], cells[1, at], cells[2, at] = sizes_n[j], sizes_k[q], number
+            cells[3, at] = j * depths + q
+    return starts[int(most)]
+
+
+@compiled
+def _bound(row, m, trips_m, cells, count, quickest, unit, low):
+    """Lower bound of the seconds of blocks, what they move aside: first read, cores, the rest."""
+    second_a, second_b, early = m * row[READ_A], row[READ_B], row[PREFETCH]
+    for q in range(count):
+        weights = cells[0, q] * cells[1, q] * second_b
+        first = cells[1, q] * second_a + weights
+        number = trips_m * cells[2, q]
+        share = max(quickest / number, unit)
+        low[0, q] = first - early * weights + share
+        low[1, q] = (number - 1.0) * share
+        low[2, q] = first
+
+
+@compiled
+def _all_blocks(row, sizes_m, cells, pairs, most, largest_m, largest_n, quickest, blocks, room):
+    """Every block, what it moves and how, and a lower bound of its seconds; their number.
+
+    Columns of `blocks`: bound, seconds moved, way, code of the block.
+    """
+    height, hidden = row[HEIGHT], row[HIDDEN]
+    # No tile is quicker than one fold, filled and drained.
+    if row[WEIGHT_STATIONARY] > 0.5:
+        fill = 2.0 * height + row[WIDTH] - 2.0
+        unit = (hidden * (height + fill) + (1.0 - hidden) * fill) * row[ARRAY_SECOND]
+    else:
+        unit = (height + row[WIDTH] - 2.0) * row[ARRAY_SECOND]
+    least_moved = row[M] * row[K] * row[READ_A] + row[K] * row[N] * row[READ_B]
+    final = row[M] * row[N] * row[WRITE]
+    half = float(len(sizes_m) * pairs)
+    low, moved, way = room[0:3], room[3], room[4]
+    spare, cores = room[5:9], row[CORES]
+    count = pairs
+    at = 0
+    for i in range(len(sizes_m)):
+        m = sizes_m[i]
+        trips_m = np.ceil(row[M] / m)
+        while count > 0 and trips_m * cells[2, count - 1] > most:
+            count -= 1
+        if count == 0:
+            break
+        pass_staying(row, m, cells[0], cells[1], count, moved, way)
+        _bound(row, m, trips_m, cells, count, quickest, unit, low)
+        down = np.ceil(m / largest_m)
+        left = 0
+        for q in range(count):
+            fits = down * np.ceil(cells[0, q] / largest_n) <= cores or cells[1, q] >= row[K]
+            if fits and moved[q] < NEVER:
+                blocks[0, at] = low[0, q] + max(moved[q] + final - low[2, q], low[1, q])
+                blocks[1, at], blocks[2, at] = moved[q], way[q]
+                blocks[3, at] = i * pairs + q
+                at += 1
+            # Sums that stay are as good where they have room and nothing is read twice.
+            if not fits or moved[q] > least_moved * (1.0 + SLACK):
+                spare[0, left], spare[1, left] = cells[0, q], cells[1, q]
+                spare[2, left], spare[3, left] = cells[2, q], q
+                left += 1
+        if left > 0:
+            pass_streaming(row, m, spare[0], spare[1], left, moved, way)
+            _bound(row, m, trips_m, spare, left, quickest, unit, low)
+            for q in range(left):
+                if moved[q] < NEVER:
+                    blocks[0, at] = low[0, q] + max(moved[q] + final - low[2, q], low[1, q])
+                    blocks[1, at], blocks[2, at] = moved[q], way[q]
+                    blocks[3, at] = half + i * pairs + spare[3, q]
+                    at += 1
+    return at
+
+
+@compiled
+def _select(row, sizes_m, cells, pairs, blocks, found, limit, most, work):
+    """Collect the blocks whose lower bound is below `limit`; their number."""
+    half = len(sizes_m) * pairs
+    final = row[M] * row[N] * row[WRITE]
+    left = 0
+    for i in range(found):
+        if blocks[0, i] >= limit or left >= most:
+            continue
+        code = int(blocks[3, i])
+        cell = code % half
+        m, n, k = sizes_m[cell // pairs], cells[0, cell % pairs], cells[1, cell % pairs]
+        weights = k * n * row[READ_B]
+        first = m * k * row[READ_A] + weights
+        work[0, left], work[1, left], work[2, left] = m, n, k
+        work[3, left] = np.ceil(row[K] / k)
+        work[4, left] = 1.0 if code >= half else 0.0
+        work[5, left] = np.ceil(row[M] / m) * cells[2, cell % pairs]
+        work[6, left] = max(blocks[1, i] + final - first, 0.0)
+        work[7, left] = first - row[PREFETCH] * weights
+        work[8, left], work[9, left] = blocks[2, i], blocks[0, i]
+        work[10, left], work[11, left] = NEVER, -1.0
+        left += 1
+    return left
+
+
+@compiled
+def look_up(row, deep, answer, space, everything, work):
+    """Write the best mapping of a row to `answer`; False when no block fits."""
+    height, width = np.ceil(row[HEIGHT]), np.ceil(row[WIDTH])
+    trips = DOUBLING if deep else TRIPS
+    sizes_m = cut(row[M], trips, ROW_STEP, 1.0 if deep else LEAST_ROWS)
+    sizes_n = cut(row[N], trips, width, 1.0)
+    sizes_k = cut(row[K], trips, height, 1.0)
+    tile_m, tile_n = tile_rows(row[M]), tile_columns(row[N], width)
+    cores = row[CORES]
+    whole = int(min(max(np.round(row[EXPONENT]), 1.0), 31.0))
+    bits = np.empty(10)
+    for bit in range(5):
+        bits[2 * bit] = float((whole >> bit) & 1)
+        bits[2 * bit + 1] = 1.0 - bits[2 * bit]
+    linear = 1.0 / whole
+    square = 2.0**linear - 1.0 - linear
+
+    chosen, bound = np.empty(TILES, np.int64), np.empty(TILES)
+    tiles, quickest = _promising_tiles(row, tile_m, tile_n, chosen, bound)
+    largest_m = largest_n = 1.0
+    for place in range(tiles):
+        largest_m = max(largest_m, tile_m[chosen[place] // len(tile_n)])
+        largest_n = max(largest_n, tile_n[chosen[place] % len(tile_n)])
+    most = NEVER if deep else MOST_BLOCKS
+    cells = everything[4:8]
+    pairs = _cells(row, sizes_n, sizes_k, most, cells)
+    found = _all_blocks(row, sizes_m, cells, pairs, most, largest_m, largest_n, quickest,
+                        everything[0:4], everything[8:17])  # fmt: skip
+    promising = NEVER
+    for i in range(found):
+        promising = min(promising, everything[0, i])
+    if promising >= NEVER:
+        return False
+    m2, n2, k2, passes, streams = work[0], work[1], work[2], work[3], work[4]
+    blocks, memory, head, lower = work[5], work[6], work[7], work[9]
+    block, how, time = work[10], work[11], work[12]
+    across = len(tile_n)
+
+    # A few blocks tell what there is to beat.
+    left = _select(row, sizes_m, cells, pairs, everything, found,
+                   promising * SEED_RANGE, SEEDS, work)  # fmt: skip
+    for place in range(min(tiles, SEED_TILES)):
+        g = chosen[place]
+        _try_tile(row, tile_m[g // across], tile_n[g % across], 2.0 * g, left, m2, n2, k2,
+                  passes, streams, block, how, bits, linear, square)  # fmt: skip
+    best = _estimate(left, head, memory, blocks, block, time, bits, linear, square)
+
+    # All that may beat it, tile after tile.
+    left = _select(row, sizes_m, cells, pairs, everything, found,
+                   best * (1.0 + SLACK), work.shape[1], work)  # fmt: skip
+    tried = 0
+    for place in range(tiles):
+        g = chosen[place]
+        if bound[place] >= best:
+            continue
+        _try_tile(row, tile_m[g // across], tile_n[g % across], 2.0 * g, left, m2, n2, k2,
+                  passes, streams, block, how, bits, linear, square)  # fmt: skip
+        tried += 1
+        if tried % 2 == 1:
+            now = _estimate(left, head, memory, blocks, block, time, bits, linear, square)
+            best = min(best, now)
+            kept = 0
+            for i in range(left):
+                if lower[i] < best * (1.0 - WORTH) or time[i] <= best * CLOSE:
+                    for column in range(WORK_COLUMNS):
+                        work[column, kept] = work[column, i]
+                    kept += 1
+            left = kept
+    _estimate(left, head, memory, blocks, block, time, bits, linear, square)
+
+    # The best few, exactly.
+    final = np.full(FINALISTS, -1)
+    score = np.full(FINALISTS, NEVER)
+    worst = 0
+    for i in range(left):
+        if time[i] < score[worst]:
+            score[worst], final[worst] = time[i], i
+            for f in range(FINALISTS):
+                if score[f] > score[worst]:
+                    worst = f
+    answer[8] = NEVER
+    for f in range(FINALISTS):
+        i = final[f]
+        if i < 0:
+            continue
+        g, split = int(how[i]) // 2, int(how[i]) % 2
+        m, n, k = m2[i], n2[i], k2[i]
+        down = np.ceil(m / tile_m[g // across])
+        wide = np.ceil(n / tile_n[g % across])
+        pieces = 1.0
+        if split == 1:
+            pieces = np.floor(np.ceil(down * wide / cores) * cores / (down * wide) + SLACK)
+            pieces = min(max(pieces, 1.0), np.ceil(k / (row[HEIGHT] * row[RATE])))
+        m1 = np.ceil(m / down)
+        n1 = min(np.ceil(n / wide / row[WIDTH]) * row[WIDTH], n)
+        order, hold = WAYS[int(work[8, i]), 0], WAYS[int(work[8, i]), 1]
+        exact = seconds(row, m1, n1, pieces, m, n, k, order, hold, space)
+        if exact < answer[8]:
+            answer[0], answer[1], answer[2] = m1, n1, pieces
+            answer[3], answer[4], answer[5] = m, n, k
+            answer[6], answer[7], answer[8] = order, hold, exact
+    return answer[8] < NEVER
+
+
+@compiled
+def look_up_rows(rows, answers):
+    """The best mapping of every row ``[n,len(FIELDS)]``, written to ``[n,ANSWER]``."""
+    space = np.empty(SPACE)
+    everything = np.empty((BLOCK_COLUMNS, ROOM_FOR_BLOCKS))
+    work = np.empty((WORK_COLUMNS, ROOM_FOR_BLOCKS))
+    for i in range(len(rows)):
+        row, answer = rows[i], answers[i]
+        if look_up(row, False, answer, space, everything, work):
+            continue
+        if look_up(row, True, answer, space, everything, work):
+            continue
+        # Nothing fits: the smallest blocks there are; what is missing shows in the limits.
+        answer[0] = answer[3] = min(row[M], ROW_STEP)
+        answer[1] = answer[4] = min(row[N], row[WIDTH])
+        answer[2], answer[5] = 1.0, min(row[K], row[HEIGHT])
+        answer[6], answer[7], answer[8] = 0.0, 0.0, NEVER
