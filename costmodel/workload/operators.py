@@ -13,21 +13,12 @@ from torch import Tensor
 
 from costmodel.hardware.system import Deployment
 from costmodel.numerics import relax as relaxed
+from costmodel.workload.operations import COSTS, WIDE_BYTES
 from costmodel.workload.scenario import Request, Scenario
 from costmodel.workload.transformer import Transformer
 
-QUERY_TILE = 128
-CONTEXT_TILE = 128
-"""Rows and columns of a score tile of fused attention [count]."""
-
 RESIDUAL_BYTES = 2.0
 """The residual stream and partial sums between packages stay in bf16 [byte]."""
-
-NORM_OPERATIONS = 6.0  # residual add, square, accumulate, scale, weight, convert
-ROTARY_OPERATIONS = 3.0  # two products and a sum for each element
-GATE_OPERATIONS = 4.0  # negate, add, divide, product; the exponential is counted apart
-SOFTMAX_OPERATIONS = 4.0  # scale, running maximum, subtract, accumulate
-SAMPLE_OPERATIONS = 3.0  # maximum, subtract, accumulate
 
 KINDS = {
     "qkv": "gemm",
@@ -51,10 +42,12 @@ KINDS = {
 class Operators:
     """Unique operators of a step; leaves ``[*batch,P,O]`` (size 1 where constant).
 
-    GEMM: ``groups`` products of [rows, depth] x [depth, columns]. Attention: ``groups`` pairs of
-    sequence and KV head, ``rows`` query rows in each, ``columns`` cached tokens, ``depth`` the
-    head dimension, ``scored`` tokens scored for a row (mean, tile-rounded), ``pairs`` scores of a
-    group without rounding.
+    GEMM: one product of [rows, depth] x [depth, columns]; grouped GEMM: ``groups`` of them, with
+    other weights each, ``rows`` in the mean. Attention: ``groups`` pairs of sequence and KV head,
+    ``rows`` query rows in each, ``columns`` tokens up to the last query, ``depth`` and
+    ``value_depth`` the widths of a key and a value, ``queries`` new tokens, ``window`` tokens a
+    query sees (0 = all before it), ``latent`` 1 where a value is a part of its key, ``pairs``
+    visible scores of a group.
     """
 
     names: tuple[str, ...]
@@ -67,7 +60,10 @@ class Operators:
     rows: Tensor
     columns: Tensor
     depth: Tensor
-    scored: Tensor
+    value_depth: Tensor
+    queries: Tensor
+    window: Tensor
+    latent: Tensor
     pairs: Tensor
     operations: Tensor  # vector operations without exponentials [op]
     exponentials: Tensor  # [op]
@@ -145,8 +141,8 @@ class Workload:
 
 
 _FIELDS = (
-    "count", "groups", "rows", "columns", "depth", "scored", "pairs",
-    "operations", "exponentials", "read", "written", "cached", "wire",
+    "count", "groups", "rows", "columns", "depth", "value_depth", "queries", "window", "latent",
+    "pairs", "operations", "exponentials", "read", "written", "cached", "wire",
 )  # fmt: skip
 
 Row = dict[str, Tensor | float]
@@ -155,21 +151,6 @@ Row = dict[str, Tensor | float]
 def _local_kv_heads(model: Transformer, tensor_parallel: Tensor) -> Tensor:
     """KV heads of a package; they are replicated when there are fewer heads than packages."""
     return torch.clamp(model.kv_heads / tensor_parallel, min=1.0)
-
-
-def scored_context(new_tokens: int, cached_tokens: int, query_rows: int) -> float:
-    """Mean tokens scored for a query, tile by tile under a causal mask.
-
-    Query blocks of ``QUERY_TILE`` rows (all query heads of a KV head share a block) meet context
-    blocks of ``CONTEXT_TILE``; a block with any unmasked score is computed whole.
-    """
-    tokens = max(1, QUERY_TILE // query_rows)
-    total = 0
-    for start in range(0, new_tokens, tokens):
-        stop = min(start + tokens, new_tokens)
-        visible = cached_tokens + stop
-        total += (stop - start) * -(-visible // CONTEXT_TILE) * CONTEXT_TILE
-    return total / new_tokens
 
 
 def _point(
@@ -193,17 +174,15 @@ def _point(
     layers = relaxed.ceil(model.layers / stages, relax)
     query_heads = model.heads / tensor
     kv_heads = _local_kv_heads(model, tensor)
-    shared = model.heads // model.kv_heads
     width = model.head_dim
     pairs = new * cached + new * (new + 1) // 2
-    scored = scored_context(new, cached, shared)
     groups = sequences * kv_heads
     rows_per_group = new * query_heads / kv_heads
-    scores = sequences * query_heads * pairs
     qkv = (query_heads + 2.0 * kv_heads) * width
     hidden_bytes = tokens * model.hidden * RESIDUAL_BYTES
     gate = model.intermediate / tensor
     vocabulary = model.vocabulary / tensor
+    narrow = COSTS["quantise"].operations * (element_bytes < WIDE_BYTES).double()
     parallel = (tensor > 1).double()
     piped = (stages > 1).double()
 
@@ -225,35 +204,34 @@ def _point(
             "rows": rows_per_group,
             "columns": float(cached + new),
             "depth": float(width),
-            "scored": scored,
+            "value_depth": float(width),
+            "queries": float(new),
             "pairs": rows_per_group * pairs / new,
-            "operations": SOFTMAX_OPERATIONS * scores,
-            "exponentials": scores,
         },
         "norm": {
             "count": 2.0 * layers,
-            "operations": NORM_OPERATIONS * tokens * model.hidden,
+            "operations": (COSTS["norm"].operations + narrow) * tokens * model.hidden,
             "read": 2.0 * hidden_bytes,
             "written": hidden_bytes + tokens * model.hidden * element_bytes,
         },
         "rotary": {
             "count": layers,
-            "operations": ROTARY_OPERATIONS * tokens * qkv,
+            "operations": (COSTS["rotary"].operations + narrow) * tokens * qkv,
             "read": tokens * qkv * element_bytes,
             "written": tokens * query_heads * width * element_bytes,
             "cached": tokens * 2.0 * kv_heads * width * element_bytes,
         },
         "gate": {
             "count": layers,
-            "operations": GATE_OPERATIONS * tokens * gate,
-            "exponentials": tokens * gate,
+            "operations": (COSTS["gate"].operations + narrow) * tokens * gate,
+            "exponentials": COSTS["gate"].exponentials * tokens * gate,
             "read": 2.0 * tokens * gate * element_bytes,
             "written": tokens * gate * element_bytes,
         },
         "sample": {
             "count": 1.0,
-            "operations": SAMPLE_OPERATIONS * sequences * vocabulary,
-            "exponentials": sequences * vocabulary,
+            "operations": COSTS["sample"].operations * sequences * vocabulary,
+            "exponentials": COSTS["sample"].exponentials * sequences * vocabulary,
             "read": sequences * vocabulary * RESIDUAL_BYTES,
         },
         "embedding": {

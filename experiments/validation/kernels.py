@@ -12,12 +12,14 @@ from costmodel.hardware.system import Pool
 from costmodel.hardware.technology import Technology
 from costmodel.numerics.relax import overlap
 from costmodel.physics.clock import clock_frequency
-from costmodel.timing.attention import AttentionShape, attention_work
+from costmodel.timing.attention import AttentionShape, AttentionWork, attention_work
 from costmodel.timing.collectives import collective_time, fabric
-from costmodel.timing.mapper import Product, best_tiles, gemm_work
+from costmodel.timing.mapping import Product
+from costmodel.timing.products import map_products
 from costmodel.timing.resources import Resources, compute_die, package_resources
 from costmodel.timing.tables import build_tables
-from costmodel.workload.operators import SOFTMAX_OPERATIONS, scored_context
+from costmodel.timing.vector import VectorWork, vector_work
+from costmodel.workload.operations import COSTS
 from experiments.validation.rows import Row
 
 CHIPS = {"A100-SXM4-80GB": "a100", "H100-SXM5-80GB": "h100", "H200-SXM5-141GB": "h200"}
@@ -46,51 +48,45 @@ def columns(*values: list[float]) -> tuple[Tensor, ...]:
 def gemm_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
     """Predicted latency ``[N]`` of matrix products with cold operands [s]."""
     m, n, k = columns(*([float(row.shape[key]) for row in rows] for key in "MNK"))
-    product = Product(m, n, k)
-    work = gemm_work(
-        product, resources, best_tiles(product, resources, TABLES, on_chip=False), on_chip=False
-    )
-    parts = torch.stack(
-        torch.broadcast_tensors(
-            work.array_time, work.vector_time, work.port_time, work.memory_time
-        ),
-        -1,
-    )
-    return (overlap(parts, resources.overlap) + resources.launch).squeeze(-1)
+    work = map_products(Product(m, n, k), resources, TABLES, on_chip=False).work
+    return (work.busy + resources.launch).squeeze(-1)
 
 
 def attention_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
-    """Predicted latency ``[N]`` of fused attention kernels with cold operands [s]."""
-    fields: list[list[float]] = [[] for _ in range(7)]
+    """Predicted latency ``[N]`` of attention operators with cold operands [s].
+
+    The measured operator takes packed queries, keys and values: it turns them by their position
+    and appends to the cache before it attends, so two kernels are predicted and added.
+    """
+    fields: list[list[float]] = [[] for _ in range(10)]
     for row in rows:
         heads, kv_heads = int(row.shape["heads"]), int(row.shape["kv_heads"])
         width, context = int(row.shape["head_dim"]), int(row.shape["kv_len"])
         new = context if row.phase.startswith("prefill") else 1
-        batch = int(row.batch)
-        shared = heads // kv_heads
-        cached = context - new
-        pairs = new * cached + new * (new + 1) // 2
-        scored = scored_context(new, cached, shared)
-        scores = float(batch * heads * pairs)
-        values = (
-            batch * kv_heads,
-            new * shared,
-            context,
-            width,
-            scored,
-            SOFTMAX_OPERATIONS * scores,
-            scores,
-        )
-        for store, value in zip(fields, values, strict=True):
+        batch, shared = int(row.batch), heads // kv_heads
+        pairs = new * (context - new) + new * (new + 1) // 2
+        shape = (batch * kv_heads, new * shared, context, width, width, new, 0, 0, shared * pairs)
+        for store, value in zip(fields, (*shape, batch * new * kv_heads * width), strict=True):
             store.append(float(value))
-    work = attention_work(AttentionShape(*columns(*fields)), resources, on_chip=False)
-    parts = torch.stack(
-        torch.broadcast_tensors(
-            work.array_time, work.vector_time, work.port_time, work.memory_time
-        ),
-        -1,
-    )
-    return (overlap(parts, resources.overlap) + resources.launch).squeeze(-1)
+    *leaves, keys = columns(*fields)
+    shape_of = AttentionShape(*leaves)
+    work = attention_work(shape_of, resources, on_chip=False)
+    queries = shape_of.groups * shape_of.rows * shape_of.depth
+    none = torch.zeros_like(keys)
+    every = queries + 2.0 * keys
+    byte = resources.element_bytes
+    rotary = vector_work(
+        COSTS["rotary"].operations * every, none, every * byte, queries * byte, 2.0 * keys * byte,
+        resources, on_chip=False,
+    )  # fmt: skip
+    launches = 2.0 * resources.launch
+    attend = _busy(work, work.array_time, resources)
+    return (attend + _busy(rotary, none, resources) + launches).squeeze(-1)
+
+
+def _busy(work: AttentionWork | VectorWork, array: Tensor, resources: Resources) -> Tensor:
+    parts = torch.broadcast_tensors(array, work.vector_time, work.port_time, work.memory_time)
+    return overlap(torch.stack(parts, -1), resources.overlap)
 
 
 def all_reduce_latency(rows: tuple[Row, ...], pool: Pool, technology: Technology) -> Tensor:

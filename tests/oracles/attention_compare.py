@@ -27,7 +27,7 @@ def counted(case: Case) -> dict[str, float]:
         longest += times * longest_core(counts, runs, plain, len(counts), side, case.cores)
         units += times * float(np.ceil(side * number / case.cores))
         read += times * tokens_read(
-            np.append(facts, 1.0), counts, runs, 0, plain, number, float(case.pieces),
+            np.append(facts, 1.0)[None], 0, counts, runs, 0, plain, number, float(case.pieces),
             float(case.tokens), float(side), float(case.cores), float(case.held),
         )  # fmt: skip
     return {

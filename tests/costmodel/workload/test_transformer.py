@@ -12,7 +12,6 @@ from costmodel.hardware.system import Deployment
 from costmodel.workload import load_workload
 from costmodel.workload.huggingface import load_transformer
 from costmodel.workload.loading import load_model, load_scenario
-from costmodel.workload.operators import scored_context
 
 # Sizes of the released checkpoints, as the model cards and index files state them.
 PUBLISHED = {
@@ -68,15 +67,19 @@ def test_causal_pairs_equal_a_loop():
     assert total == pairs * workload.model.heads
 
 
-@pytest.mark.parametrize(("new", "cached", "rows"), [(1, 4095, 8), (300, 0, 4), (64, 1000, 1)])
-def test_scored_context_equals_a_walk_over_tiles(new, cached, rows):
-    """Each block of 128 rows scores whole tiles of 128 tokens up to its last visible one."""
-    tokens = max(1, 128 // rows)
-    total = 0
-    for token in range(new):
-        last = min((token // tokens + 1) * tokens, new)
-        total += -(-(cached + last) // 128) * 128
-    assert scored_context(new, cached, rows) == total / new
+def test_attention_knows_its_queries_and_widths():
+    """A prefill has new queries after cached tokens, a decode one; neither has a window."""
+    workload = load_workload("llama-3.1-8b", "interactive")
+    request, model = workload.scenario.requests[0], workload.model
+    for role, queries in (("prefill", request.new_tokens), ("decode", 1)):
+        operators = workload.operators(deployment(), torch.tensor(2.0).double(), role)
+        at = operators.index("attention")
+        assert operators.queries[..., at].item() == queries
+        shared = operators.rows[..., at] / operators.queries[..., at]
+        assert shared.item() == model.heads // model.kv_heads
+        assert operators.depth[..., at].item() == model.head_dim
+        assert operators.value_depth[..., at].item() == model.head_dim
+        assert operators.window[..., at].item() == operators.latent[..., at].item() == 0
 
 
 def test_capacity_is_shared_by_packages_and_kv_heads_replicate():
