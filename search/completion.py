@@ -137,7 +137,7 @@ def names_file() -> str:
         "sampler.name": list(SAMPLERS),
         "objectives.0.metric": list(METRICS),
         "objectives.0.direction": ["minimize", "maximize"],
-        "mapping_mode": ["optimal", "shipped"],
+        "mapping_mode": ["optimal", "library", "fixed"],
         "money": ["manufacturing", "market"],
         **{
             f"space.{knob.name}": list(technology.names(knob.table))

@@ -29,10 +29,11 @@ from costmodel.timing.tables import build_tables
 from costmodel.workload.loading import load_workload
 from search.breakdown import bars_of
 from search.executors.local import single_threaded
+from search.mappings import OperatorMapping, mappings_of
 from search.report.content import Bars
 from search.resolve import with_mapping_mode
 
-MAPPINGS = ("optimal", "shipped")
+MAPPINGS = ("optimal", "library")
 MONEY = ("manufacturing", "market")
 FORMATS = ("fp8", "int8", "bf16")
 """In this order a machine takes the narrowest format that it supports."""
@@ -69,6 +70,7 @@ class Answer:
     metrics: dict[str, float]
     violations: dict[str, float]
     bars: dict[str, Bars]
+    mappings: tuple[OperatorMapping, ...]
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -102,6 +104,7 @@ class Answer:
                 }
                 for name, bars in self.bars.items()
             },
+            "mappings": [item.record() for item in self.mappings],
             "notes": list(self.notes),
         }
 
@@ -154,7 +157,7 @@ def answer(
     model, scenario : str or Path
         Shipped names or paths.
     mapping : str, optional
-        ``optimal`` or ``shipped``; by default the machine's own software record.
+        ``optimal`` or ``library``; by default the machine's own software record.
     money : str
         ``manufacturing`` or ``market``.
     limits : Limits, optional
@@ -194,7 +197,9 @@ def answer(
     elif not machine.priced:
         notes.append("no market price is stated: the cost of making and designing it is used")
     with torch.no_grad(), single_threaded():
-        metrics = evaluate(designs, workload, technology, build_tables(), limits=limits)
+        tables = build_tables()
+        metrics = evaluate(designs, workload, technology, tables, limits=limits)
+        mappings = mappings_of(designs, workload, technology, tables)
     return Answer(
         machine=f"{machine.name} ({machine.title})",
         workload=f"{workload.model.name}: {workload.scenario.title}",
@@ -204,6 +209,7 @@ def answer(
         metrics={name: float(value) for name, value in metrics.values.items()},
         violations=violations_of(metrics),
         bars=bars_of(metrics),
+        mappings=mappings,
         notes=tuple(notes),
     )
 

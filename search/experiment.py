@@ -256,7 +256,11 @@ class Experiment(Part):
     template: str = Field(description="a chip, or a path to a system YAML: what is not searched")
     volume: float = Field(default=100_000, gt=0, description="packages that share one-time costs")
     seed: int = Field(default=0, ge=0, lt=2**31)
-    mapping_mode: Literal["optimal", "shipped"] = "optimal"
+    mapping_mode: Literal["optimal", "library", "fixed"] = Field(
+        default="optimal",
+        description="optimal: the best mapping of every operator is looked for; library: the tiles "
+        "and the efficiency of software as shipped; fixed: tiles are variables of the space",
+    )
     money: Literal["manufacturing", "market"] = "manufacturing"
     space: SpaceFile
     limits: LimitsFile = LimitsFile()

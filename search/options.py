@@ -17,7 +17,7 @@ class Mapping(StrEnum):
     """How well the software maps a model onto the machine."""
 
     OPTIMAL = "optimal"
-    SHIPPED = "shipped"
+    LIBRARY = "library"
 
 
 class Money(StrEnum):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -18,12 +19,10 @@ import torch
 from torch import Tensor
 
 from costmodel.errors import ScovilleError
+from costmodel.numerics.batches import NARROW, Piece, pieces
 from search.executors.local import LocalExecutor
 from search.meter import Meter
 from search.space import Space, keys
-
-CHUNK = 64
-"""Designs per call of the model; shorter calls are padded with their last design."""
 
 Weights = Callable[[Tensor, Tensor, slice], tuple[Tensor, Tensor]]
 """From objectives ``[B,M]`` and violations ``[B,G]`` of some rows to their weights in a sum."""
@@ -244,22 +243,22 @@ class Problem:
         return Evaluation(self.objectives(metrics), violations, metrics, torch.from_numpy(fresh))
 
     def _run(self, x: Tensor) -> Outcome:
-        """The model over fixed chunks, so that no value depends on the size of a batch."""
-        parts = [x[start : start + CHUNK] for start in range(0, len(x), CHUNK)]
-        outcomes = self.executor.map(self._chunk, parts)
+        """The model over pieces of fixed widths: no value depends on the size of a batch."""
+        outcomes = self.executor.map(partial(self._piece, x), pieces(len(x)))
         return Outcome(
             torch.cat([outcome.metrics for outcome in outcomes]),
             torch.cat([outcome.violations for outcome in outcomes]),
             sum(outcome.mappings for outcome in outcomes),
         )
 
-    def _chunk(self, x: Tensor) -> Outcome:
-        """Exact values of at most `CHUNK` designs."""
-        count = len(x)
-        padded = torch.cat([x, x[-1:].expand(CHUNK - count, -1)])
+    def _piece(self, x: Tensor, piece: Piece) -> Outcome:
+        """Exact values of the designs of one piece."""
+        count = piece.count
+        part = x[piece.start : piece.start + count]
+        padded = torch.cat([part, part[-1:].expand(piece.width - count, -1)])
         with torch.no_grad():
             outcome = self.model(self.space.values(padded), 0.0)
-        mappings = outcome.mappings * count // CHUNK
+        mappings = outcome.mappings * count // piece.width
         return Outcome(outcome.metrics[:count], outcome.violations[:count], mappings)
 
     def _check(self, outcome: Outcome, x: Tensor) -> None:
@@ -323,8 +322,8 @@ class Problem:
             violations[rows] = outcome.violations.detach()
             metrics[rows] = outcome.metrics.detach()
 
-        starts = range(0, len(x), CHUNK)
-        self.executor.map(descend, [slice(start, start + CHUNK) for start in starts])
+        starts = range(0, len(x), NARROW)
+        self.executor.map(descend, [slice(start, start + NARROW) for start in starts])
         self.meter.gradient_steps += len(x)
         fresh = torch.zeros(len(x), dtype=torch.bool)
         return Evaluation(objectives, violations, metrics, fresh), slopes

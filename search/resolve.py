@@ -27,7 +27,16 @@ from search.problem import Goal, Problem
 from search.reading import Loaded, sentence
 from search.samplers import SAMPLERS, Options, Phase, Phases, Proposer, refusal, refuses_late
 from search.space import Space, Variable
-from search.variables import BY_NAME, KNOBS, ROLES, Knob, canonical_rules
+from search.variables import (
+    BY_NAME,
+    KNOBS,
+    MAPPING_MAY,
+    MAPPING_NEEDS,
+    ROLES,
+    Knob,
+    canonical_rules,
+    split_name,
+)
 
 MOST_LEVELS = 100_000
 
@@ -115,12 +124,16 @@ def _template(loaded: Loaded, technology: Technology) -> Designs:
 
 
 def with_mapping_mode(designs: Designs, technology: Technology, mode: str) -> Designs:
-    """The same system with every pool's software record of the given mapping mode."""
+    """The same system with every pool's software record of the given mapping mode.
+
+    Mode ``library`` takes the record of the engine as shipped, the others that of its best.
+    """
     names = technology.names("software")
+    record = "shipped" if mode == "library" else "optimal"
     pools = []
     for pool in designs.pools:
         engine = names[int(pool.software)].rpartition("_")[0]
-        row = technology.row("software", f"{engine}_{mode}")
+        row = technology.row("software", f"{engine}_{record}")
         pools.append(dataclasses.replace(pool, software=torch.tensor(row)))
     return Designs(tuple(pools))
 
@@ -149,10 +162,31 @@ def build_space(loaded: Loaded, technology: Technology, template: Designs) -> Sp
             variables.append(
                 _variable(loaded, (*at, name), full, knob, getattr(part, name), technology)
             )
+    _check_mapping(loaded, variables)
     if not any(not variable.fixed for variable in variables):
         loaded.source.fail(("space",), "nothing to search", expected="a list or a range")
     names = tuple(variable.name for variable in variables)
     return Space(tuple(variables), canonical_rules(names))
+
+
+def _check_mapping(loaded: Loaded, variables: list[Variable]) -> None:
+    """Tiles are variables in mode ``fixed`` and in no other, and then all of them."""
+    fixed = loaded.experiment.mapping_mode == "fixed"
+    stems = {split_name(variable.name)[1].name for variable in variables}
+    given = [name for name in (*MAPPING_NEEDS, *MAPPING_MAY) if name in stems]
+    if given and not fixed:
+        loaded.source.fail(
+            ("space", given[0]),
+            f"{given[0]} with mapping_mode {loaded.experiment.mapping_mode}",
+            expected="mapping_mode: fixed, or no tiles: the best ones are looked for",
+        )
+    missing = [name for name in MAPPING_NEEDS if name not in stems]
+    if fixed and missing:
+        loaded.source.fail(
+            ("mapping_mode",),
+            "fixed, without " + ", ".join(missing),
+            expected="these variables under space",
+        )
 
 
 def _check_target(loaded: Loaded, at: tuple[str, ...], knob: Knob, pools: list[Any]) -> None:

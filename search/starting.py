@@ -193,7 +193,7 @@ def _lines(
     yield "template: templates/systolic.yaml  # what is not searched: fp8, kind of link, engine"
     yield "volume: 100000  # packages that share masks, design and software"
     yield "seed: 1  # of every random number: the same seed gives the same search"
-    yield "mapping_mode: optimal  # or shipped: as well as software maps models today"
+    yield "mapping_mode: optimal  # or library: as software maps today; fixed: tiles searched"
     yield "money: manufacturing  # what a package costs to make; or market: what one pays for it"
     yield ""
     yield "space:"

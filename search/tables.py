@@ -15,6 +15,7 @@ from search.catalogue import Listing
 from search.display import number, percent, quantity, scale_of, words
 from search.doctor import Finding
 from search.evaluation import Answer
+from search.mappings import OperatorMapping
 from search.progress import duration
 from search.report.content import Bars, fold_small
 from search.rescore import lines as rescore_lines
@@ -70,12 +71,39 @@ def answer_tables(answer: Answer) -> list[RenderableType]:
     )
     blocks: list[RenderableType] = [heading, metric_table(answer.metrics)]
     blocks += [bar_table(bars) for bars in answer.bars.values()]
+    blocks.append(mapping_table(answer.mappings))
     missed = {name: value for name, value in answer.violations.items() if value > 0}
     if missed:
         parts = ", ".join(f"{name} by {percent(value)}" for name, value in missed.items())
         blocks.append(f"not met: {parts}")
     blocks += [f"note: {escape(note)}" for note in answer.notes]
     return blocks
+
+
+def mapping_table(mappings: Iterable[OperatorMapping]) -> Table:
+    """How matrix products are cut: the block in the shared SRAM, its loops, a core's tile."""
+    table = Table(
+        "operator", "rows x columns x depth", "block", "loops, held", "tile", "cores a tile",
+        "time", "busiest", title="Mapping of matrix products",
+    )  # fmt: skip
+    point = None
+    for item in mappings:
+        if item.point != point:
+            if point is not None:
+                table.add_section()
+            point = item.point
+            table.add_row(f"[bold]{escape(point)}[/bold]")
+        table.add_row(
+            escape(words(item.operator)),
+            " x ".join(map(str, item.product)),
+            " x ".join(map(str, item.block)),
+            ", ".join([item.order, *item.held]),
+            " x ".join(map(str, item.tile)),
+            str(item.pieces),
+            quantity(item.seconds, "s"),
+            f"{item.bound} {percent(item.busy)}",
+        )
+    return table
 
 
 def metric_table(metrics: Mapping[str, float]) -> Table:

@@ -101,7 +101,35 @@ KNOBS = (
     ),
     Knob("data_parallel", "replicas", "count", ("deployment.data_parallel",)),
     Knob("batch", "sequences in flight in decode", "count", ("deployment.batch",)),
+    Knob("tile_rows", "output rows of a core's tile", "count", ("deployment.tile_rows",)),
+    Knob("tile_columns", "output columns of a core's tile", "count", ("deployment.tile_columns",)),
+    Knob(
+        "depth_pieces",
+        "cores that share the depth of a tile",
+        "count",
+        ("deployment.depth_pieces",),
+    ),
+    Knob("block_rows", "output rows of a block", "count", ("deployment.block_rows",)),
+    Knob("block_columns", "output columns of a block", "count", ("deployment.block_columns",)),
+    Knob("block_depth", "depth of a block", "count", ("deployment.block_depth",)),
+    Knob(
+        "loop_order",
+        "loops over blocks, outermost first",
+        "choice",
+        ("deployment.loop_order",),
+        "loop_order",
+    ),
+    Knob(
+        "hold",
+        "operands that stay while their loop repeats",
+        "choice",
+        ("deployment.hold",),
+        "hold",
+    ),
 )
+MAPPING_NEEDS = ("tile_rows", "tile_columns", "block_rows", "block_columns", "block_depth")
+MAPPING_MAY = ("depth_pieces", "loop_order", "hold")
+"""Variables of a stated mapping (`mapping_mode: fixed`): the first ones must be there."""
 BY_NAME = {knob.name: knob for knob in KNOBS}
 ROLES = ("prefill", "decode")
 """A pool's own variables are written below its role and named ``decode.batch``."""

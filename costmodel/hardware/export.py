@@ -25,6 +25,9 @@ _COUNTS = (
     "count", "array_rows", "array_columns", "arrays_per_core",
     "cores_built", "cores_enabled", "vector_lanes",
 )  # fmt: skip
+_MAPPING = (
+    "tile_rows", "tile_columns", "depth_pieces", "block_rows", "block_columns", "block_depth",
+)  # fmt: skip
 _RATES = ("rate_bf16", "rate_int8", "rate_fp8", "rate_fp4")
 
 
@@ -126,6 +129,12 @@ def _pool(pool: Pool, technology: Technology) -> dict[str, Any]:
             )
         },
     }  # fmt: skip
+    if plan.tile_rows > 0:
+        result["deployment"]["mapping"] = {
+            **{key: _plain(getattr(plan, key)) for key in _MAPPING},
+            "loop_order": _name(technology, "loop_order", plan.loop_order),
+            "hold": _name(technology, "hold", plan.hold),
+        }
     return result
 
 

@@ -20,7 +20,9 @@ from torch import Tensor
 Record = TypeVar("Record")
 
 ONE = torch.ones((), dtype=torch.float64)
-"""Default of a factor; never written to."""
+ZERO = torch.zeros((), dtype=torch.float64)
+ROW = torch.zeros((), dtype=torch.int64)
+"""Defaults of a factor, of a count and of a row; never written to."""
 
 
 class Readable:
@@ -107,6 +109,15 @@ class Deployment(Readable):
     expert_parallel: Tensor  # [count]
     data_parallel: Tensor  # replicas [count]
     batch: Tensor  # sequences in flight in decode, over all pipeline stages [count]
+    # A stated mapping of every matrix product; with `tile_rows` 0 the best one is looked for.
+    tile_rows: Tensor = ZERO  # of a core [count]
+    tile_columns: Tensor = ZERO  # [count]
+    depth_pieces: Tensor = ONE  # cores that share the depth of a tile [count]
+    block_rows: Tensor = ZERO  # of the shared SRAM [count]
+    block_columns: Tensor = ZERO  # [count]
+    block_depth: Tensor = ZERO  # [count]
+    loop_order: Tensor = ROW  # row of table `loop_order`
+    hold: Tensor = ROW  # row of table `hold`
 
 
 @dataclass(frozen=True, repr=False)

@@ -105,6 +105,19 @@ class PackageFile(_File):
     network: list[NetworkFile] = Field(default_factory=list)
 
 
+class MappingFile(_File):
+    """Tiles that every matrix product takes, no larger than it is."""
+
+    tile_rows: Stated
+    tile_columns: Stated
+    depth_pieces: Stated = number(1.0)
+    block_rows: Stated
+    block_columns: Stated
+    block_depth: Stated
+    loop_order: str = "mnk"
+    hold: str = "none"
+
+
 class DeploymentFile(_File):
     """How the pool serves a model."""
 
@@ -114,6 +127,7 @@ class DeploymentFile(_File):
     expert_parallel: Stated = number(1.0)
     data_parallel: Stated = number(1.0)
     batch: Stated = number(1.0)
+    mapping: MappingFile | None = None
 
 
 class PoolFile(_File):

@@ -16,6 +16,7 @@ from costmodel.hardware.system import Deployment, Die, MemoryTier, NetworkTier, 
 from costmodel.hardware.system_file import (
     DieFile,
     FactFile,
+    MappingFile,
     MemoryFile,
     NetworkFile,
     PoolFile,
@@ -115,10 +116,23 @@ class SystemReader:
                 expert_parallel=self.count(plan.expert_parallel, "expert_parallel", where, 1),
                 data_parallel=self.count(plan.data_parallel, "data_parallel", where, 1),
                 batch=self.count(plan.batch, "batch", where, 1),
+                **self.mapping(plan.mapping, (*where, "mapping")),
             ),
             software=self.row("software", pool.software, (*at, "software")),
             price=price,
         )
+
+    def mapping(self, stated: MappingFile | None, at: KeyPath) -> dict[str, Tensor]:
+        """Leaves of a stated mapping; none where the best one is looked for."""
+        if stated is None:
+            return {}
+        counts = ("tile_rows", "tile_columns", "depth_pieces",
+                  "block_rows", "block_columns", "block_depth")  # fmt: skip
+        return {
+            **{key: self.count(getattr(stated, key), key, at, 1).double() for key in counts},
+            "loop_order": self.row("loop_order", stated.loop_order, (*at, "loop_order")),
+            "hold": self.row("hold", stated.hold, (*at, "hold")),
+        }
 
     def die(self, die: DieFile, at: KeyPath) -> Die:
         """One kind of die; the SRAM rail follows the logic rail unless stated."""

@@ -31,8 +31,8 @@ import optuna
 import torch
 
 from costmodel.errors import StudyError
+from costmodel.numerics.batches import NARROW
 from experiments.shows.harness import Line, Show
-from search.problem import CHUNK
 from search.reading import load
 from search.resolve import Resolved, resolve
 from search.rounds import CHUNKS
@@ -148,7 +148,7 @@ def measure_sampler(name: str, folder: Path, cuts: int, kills: int) -> Iterator[
 def _warm(path: Path) -> None:
     """Build the problem, and all that its first evaluation builds."""
     resolved = resolve(load(path))
-    share = torch.full((CHUNK, len(resolved.problem.space.free)), 0.5, dtype=torch.float64)
+    share = torch.full((NARROW, len(resolved.problem.space.free)), 0.5, dtype=torch.float64)
     resolved.problem.evaluate(resolved.problem.space.from_unit(share))
     resolved.problem.forget()
     _WARM[:] = [resolved]

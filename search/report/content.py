@@ -244,7 +244,7 @@ class Rival:
 
     name: str
     title: str
-    mapping: str  # "optimal" or "shipped"
+    mapping: str  # "optimal" or "library"
     money: str  # "manufacturing" or "market"
     metrics: dict[str, float]
     plan: str  # deployment in words

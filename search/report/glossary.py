@@ -21,7 +21,7 @@ TERMS = {
     "batch": "Sequences that a decode step advances together.",
     "TP": "Tensor parallel: the packages that share every layer of one copy of the model.",
     "mapping": "How operators are cut into tiles for the machine: optimal is the best that the "
-    "model finds, shipped is what the machine's own software achieves.",
+    "model finds, library is what the machine's own software achieves.",
     "manufacturing": "Money counted as what a package costs to make and to design at this volume.",
     "market": "Money counted as the price that a buyer pays; our own designs keep their cost.",
     "binds": "Less than 2 % of the limit is left.",

@@ -1,13 +1,13 @@
 """The problem counts everything, answers what it knows, and never mixes up rows."""
 
-import math
 
 import numpy as np
 import pytest
 import torch
 
 from costmodel.errors import ScovilleError
-from search.problem import CHUNK, Evaluation, Outcome
+from costmodel.numerics.batches import pieces
+from search.problem import Evaluation, Outcome
 from tests.search import toy
 from tests.search.test_space import draws
 
@@ -20,7 +20,7 @@ def test_each_distinct_design_goes_through_the_model_once():
     first = problem.evaluate(batch)
     again = problem.evaluate(x[5:25])
     distinct = len(torch.unique(x, dim=0))
-    assert calls == [CHUNK] * math.ceil(distinct / CHUNK)
+    assert calls == [piece.width for piece in pieces(distinct)]
     assert problem.meter.evaluated == distinct == problem.archive.count
     assert problem.meter.repeated == 50 - distinct
     assert problem.meter.cached == 20

@@ -111,7 +111,7 @@ def report_data(title: str = "Synthetic study") -> ReportData:
         rivals=(
             Rival("h100", "H100", "optimal", "market", {"cost": 0.6, "tokens_per_joule": 0.7},
                   "TP 8, batch 64, bf16"),
-            Rival("h100", "H100", "shipped", "market", {"cost": 0.9, "tokens_per_joule": 0.5},
+            Rival("h100", "H100", "library", "market", {"cost": 0.9, "tokens_per_joule": 0.5},
                   "TP 8, batch 64, bf16", ("tpot",)),
             Rival("ours", "knee", "optimal", "market", {"cost": 0.1, "tokens_per_joule": 1.5},
                   "TP 4, batch 128, fp8", ours=True),
