@@ -68,7 +68,7 @@ def mappings_of(
     ...     costmodel.load_technology(), costmodel.build_tables(),
     ... )
     >>> found[0].operator, found[0].product
-    ('qkv', (2048, 6144, 4096))
+    ('qkv', (2048, 768, 4096))
     """
     rows: list[OperatorMapping] = []
     for pool in designs.pools:

@@ -19,18 +19,30 @@ import torch
 from torch import Tensor
 
 from costmodel.numerics import relax as relaxed
-from costmodel.timing.attention_choice import ALL, choose, count, distinct_rows, gather_steps
+from costmodel.timing.attention_choice import (
+    ALL,
+    OWN,
+    PIECES,
+    TILES,
+    TOTAL,
+    choose,
+    count,
+    distinct_rows,
+)
 from costmodel.timing.attention_lanes import (
     COMBINE_OPERATIONS,
     RESCALE_OPERATIONS,
     SOFTMAX_OPERATIONS,
     AttentionShape,
+    block_rows,
+    costs_of,
+    footprint,
     held_tokens,
-    lanes_of,
     missing,
     quantise_operations,
+    score_cycles,
 )
-from costmodel.timing.attention_units import OWN, PIECES, TILES, TOTAL, Units, join
+from costmodel.timing.attention_units import Units, gather_steps, join
 from costmodel.timing.resources import Resources
 
 __all__ = ["AttentionShape", "AttentionWork", "Schedule", "attention_work", "scheduled_work"]
@@ -140,11 +152,22 @@ def _count(
         steps = gather_steps(units, index, tile, cut)
         tiles, waves = _relaxed(shape.groups, schedule.together, r.cores, steps, relax)
     rows, tokens, pieces = schedule.rows, schedule.tokens, schedule.pieces
-    lanes = lanes_of(shape, r, rows, tokens, relax)
     partials = torch.where(pieces > 1.0, shape.groups * number, torch.zeros_like(number))
-    array, vector, exponential, port = (
-        of_tile * tiles + of_unit * waves + of_part * partials
-        for of_tile, of_unit, of_part in zip(lanes.tile, lanes.unit, lanes.part, strict=True)
+    costs = costs_of(shape, r, relax)
+    block = block_rows(shape, rows)
+    cycles = score_cycles(shape, r, block, tokens, costs.fill, relax) * tiles + costs.fill * waves
+    scored = block * tokens * tiles  # by the busiest core
+    vector = (
+        scored * costs.score_vector
+        + block * costs.row_vector * tiles
+        + block * costs.unit_vector * waves
+        + block * costs.part_vector * partials
+    )
+    exponential = scored * costs.score_exponential + block * costs.part_exponential * partials
+    port = (
+        tokens * costs.token_port * tiles
+        + block * costs.unit_port * waves
+        + block * costs.part_port * partials
     )
     slow = torch.stack(torch.broadcast_tensors(vector, exponential), -1)
 
@@ -159,9 +182,9 @@ def _count(
     keep = missing(queries, r, on_chip), missing(outputs, r, on_chip)
     reads = (keep[0] * queries * gate, cache * gate, keep[1] * outputs * gate)
     total = reads[0] + reads[1] + reads[2] * (1.0 + r.write_turnaround)
-    score_tiles = shape.groups * facts[..., TOTAL] * lanes.block_rows
+    score_tiles = shape.groups * facts[..., TOTAL] * block
     scores = score_tiles * tokens
-    partial = partials * lanes.block_rows * shape.value_depth
+    partial = partials * block * shape.value_depth
     operations = (
         scores * (SOFTMAX_OPERATIONS + r.exponential_cost)
         + score_tiles * shape.value_depth * RESCALE_OPERATIONS
@@ -169,8 +192,8 @@ def _count(
         + shape.groups * shape.rows * shape.value_depth * quantise_operations(r)
     )
     return AttentionWork(
-        array_time=array,
-        array_cycles=lanes.tile_cycles * tiles + lanes.unit_cycles * waves,
+        array_time=cycles * costs.cycle,
+        array_cycles=cycles,
         vector_operations=operations,
         vector_time=relaxed.overlap(slow, r.overlap),
         exponential_time=exponential,
@@ -211,31 +234,34 @@ def best_schedule(
 ) -> Schedule:
     """The schedule of least time, on exact values and without gradient ``[*batch,P,A]``."""
     r, full = resources, shape.groups.shape
-    tiled = torch.Size([*full, len(TILES)])
-
-    def stacked(parts: tuple[Tensor, ...]) -> np.ndarray:
-        each = torch.stack([part.expand(tiled) for part in parts], -1)
-        return each.reshape(-1, *each.shape[-2:]).numpy()
-
     with torch.no_grad():
+        costs = costs_of(shape, r)
         wide = AttentionShape(*(leaf.unsqueeze(-1) for leaf in vars(shape).values()))
         widened = Resources(**{key: leaf.unsqueeze(-1) for key, leaf in vars(r).items()})
         rows, tokens = _tile_table().unbind(-1)
-        lanes = lanes_of(wide, widened, rows, tokens, 0.0)
+        block = block_rows(wide, rows)
+        cycles = score_cycles(wide, widened, block, tokens, costs.fill.unsqueeze(-1), 0.0)
+        # Scores and running outputs live in the registers of the vector lanes.
+        room = widened.l1 + widened.registers
+        fits = (footprint(wide, widened, block, tokens) <= room).double()
         byte = r.has_memory / r.memory_bandwidth
         width = r.element_bytes
         queries = shape.groups * shape.rows * shape.depth * width
         outputs = shape.groups * shape.rows * shape.value_depth * width
         fixed = missing(queries, r, on_chip) * queries
         fixed = fixed + missing(outputs, r, on_chip) * outputs * (1.0 + r.write_turnaround)
-        # Scores and running outputs live in the registers of the vector lanes.
-        fits = (lanes.footprint <= widened.l1 + widened.registers).double().expand(tiled)
+        # One row for each operator, in the order of `attention_choice.FIELDS`.
+        fields = (
+            shape.groups, r.cores, held_tokens(shape, r), r.overlap,
+            byte * width * shape.token_words, byte * fixed, *vars(costs).values(),
+        )  # fmt: skip
+        table = torch.stack([field.expand(full) for field in fields], -1)
+        tiled = torch.Size([*full, len(TILES)])
         chosen = choose(
             units.facts, units.start, units.steps, units.counts, units.runs, index,
-            _flat(shape.groups, full), _flat(r.cores, full), _flat(held_tokens(shape, r), full),
-            _flat(r.overlap, full), stacked(lanes.tile), stacked(lanes.unit),
-            stacked(lanes.part), _flat(byte * width * shape.token_words, full),
-            _flat(byte * fixed, full), fits.reshape(-1, len(TILES)).contiguous().numpy(),
+            table.reshape(-1, len(fields)).numpy(),
+            *(item.expand(tiled).reshape(-1, len(TILES)).contiguous().numpy()
+              for item in (block, cycles, fits)),
         )  # fmt: skip
     return Schedule(*torch.from_numpy(chosen).reshape(*full, 3).unbind(-1))
 

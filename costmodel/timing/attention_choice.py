@@ -10,25 +10,42 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from costmodel.timing.attention_units import (
-    BLOCKS,
-    DISTINCT,
-    LAST,
-    OWN,
-    PIECES,
-    SHARED,
-    TILES,
-    TOKENS,
-    TOTAL,
-    Units,
-)
-from costmodel.timing.kernel import LARGEST_EXPONENT, NEGLIGIBLE, compiled
+from costmodel.timing.compiled import compiled
 
 Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-LANES = ("array", "vector", "exponential", "port")
-"""What a core spends time on, beside the package's memory."""
+QUERY_ROWS = (16, 32, 64, 128, 256)
+CONTEXT_TILES = (64, 128, 256, 512)
+TILES = tuple((rows, tokens) for rows in QUERY_ROWS for tokens in CONTEXT_TILES)
+"""Query rows and context tokens of a score tile [count]; the smallest first."""
+
+PIECES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+"""Pieces that the tiles of a block may be cut into."""
+
+FACTS = ("blocks", "tiles", "own_tokens", "tokens", "last_tokens", "shared_walk", "distinct")
+BLOCKS, TOTAL, OWN, TOKENS, LAST, SHARED, DISTINCT = range(len(FACTS))
+"""For one group and tile: blocks; tiles of all blocks; tokens that all blocks read; tokens that any
+reads; tokens of the last tile; whether blocks walk the same tiles from the first on (no window);
+whether no smaller query tile gives the same blocks."""
+
+LANES = 5
+"""Array, vector, exponential, port and memory [count]."""
+
+FIELDS = (
+    "groups", "cores", "room", "exponent", "per_token", "fixed", "cycle", "fill", "score_vector",
+    "row_vector", "score_exponential", "token_port", "unit_vector", "unit_port", "part_vector",
+    "part_exponential", "part_port",
+)  # fmt: skip
+"""What is known of an operator before anything is chosen: pairs of sequence and KV head; cores;
+tokens that the shared SRAM holds; exponent of overlap; seconds of memory for a token of keys and
+values, and for queries and outputs; then `attention_lanes.Costs`."""
+
+(
+    GROUPS, CORES, ROOM, EXPONENT, PER_TOKEN, FIXED, CYCLE, FILL, SCORE_VECTOR, ROW_VECTOR,
+    SCORE_EXPONENTIAL, TOKEN_PORT, UNIT_VECTOR, UNIT_PORT, PART_VECTOR, PART_EXPONENTIAL,
+    PART_PORT,
+) = range(len(FIELDS))  # fmt: skip
 
 ALL = 0.0
 """All groups run together."""
@@ -36,6 +53,12 @@ ALL = 0.0
 CUTS = np.array(PIECES, dtype=np.float64)
 WIDTHS = np.array([tokens for _, tokens in TILES], dtype=np.float64)
 SMALLEST = 1e-300
+
+LARGEST_EXPONENT = 1e18
+"""An overlap exponent beyond this is a maximum to the last bit."""
+
+NEGLIGIBLE = -37.0
+"""exp of this adds nothing to one in float64."""
 
 HIGHEST_POWER = 64.0
 """Exponents beyond this are left to the longest part [1]."""
@@ -145,39 +168,44 @@ def no_better(parts: Reals, best: float, whole: int) -> bool:
 
 @compiled
 def spend(  # type: ignore[no-untyped-def]
-    parts, tile, tiles, units, partials, memory, per_tile, per_unit, per_part,
+    parts, row, block, tokens, cycles, tiles, units, partials, read,
 ):  # fmt: skip
-    """Seconds of each lane for stated tiles and units of the busiest core, into `parts`."""
-    lanes = parts.shape[0] - 1
-    for lane in range(lanes):
-        parts[lane] = (
-            per_tile[tile, lane] * tiles
-            + per_unit[tile, lane] * units
-            + per_part[tile, lane] * partials
-        )
-    parts[lanes] = memory
+    """Seconds of each lane for stated tiles and units of the busiest core, into `parts`.
+
+    Twin of the lanes in `attention.scheduled_work`; `row` holds `FIELDS`.
+    """
+    scored = block * tokens * tiles
+    parts[0] = (cycles * tiles + row[FILL] * units) * row[CYCLE]
+    parts[1] = scored * row[SCORE_VECTOR] + block * (
+        row[ROW_VECTOR] * tiles + row[UNIT_VECTOR] * units + row[PART_VECTOR] * partials
+    )
+    parts[2] = scored * row[SCORE_EXPONENTIAL] + block * row[PART_EXPONENTIAL] * partials
+    parts[3] = tokens * row[TOKEN_PORT] * tiles + block * (
+        row[UNIT_PORT] * units + row[PART_PORT] * partials
+    )
+    parts[4] = row[FIXED] + row[PER_TOKEN] * read
 
 
 @compiled
 def _best(  # type: ignore[no-untyped-def]
-    facts, start, steps, counts, runs, groups, cores, room, exponent, per_tile, per_unit,
-    per_part, per_token, fixed, fits, chosen, parts, bounds,
+    facts, start, steps, counts, runs, row, blocks, cycles, fits, chosen, parts, bounds,
 ):  # fmt: skip
     """The choice of least time for one operator of one design, into `chosen`.
 
     Every bound is what is left when work is dealt evenly and nothing is read twice.
     """
+    groups, cores, room, exponent = row[GROUPS], row[CORES], row[ROOM], row[EXPONENT]
     whole = int(np.ceil(exponent)) if exponent <= HIGHEST_POWER else 0
+    even = groups / cores
     any_fits = False
     for tile in range(facts.shape[0]):
         any_fits = any_fits or fits[tile] > 0.0
-    even = groups / cores
     for tile in range(facts.shape[0]):
         bounds[tile] = np.inf
         if facts[tile, DISTINCT] > 0.0 and (fits[tile] > 0.0 or (tile == 0 and not any_fits)):
             spend(
-                parts, tile, facts[tile, TOTAL] * even, facts[tile, BLOCKS] * even, 0.0,
-                fixed + per_token * groups * facts[tile, TOKENS], per_tile, per_unit, per_part,
+                parts, row, blocks[tile], WIDTHS[tile], cycles[tile], facts[tile, TOTAL] * even,
+                facts[tile, BLOCKS] * even, 0.0, groups * facts[tile, TOKENS],
             )  # fmt: skip
             bounds[tile] = parts.max()
     best = np.inf
@@ -186,6 +214,7 @@ def _best(  # type: ignore[no-untyped-def]
         if bounds[tile] >= best:
             break
         bounds[tile] = np.inf
+        block, width, of_tile = blocks[tile], WIDTHS[tile], cycles[tile]
         plain, number = start[tile, 0], steps[tile, 0]
         once = groups * facts[tile, TOKENS]
         for column in range(CUTS.shape[0]):
@@ -198,8 +227,8 @@ def _best(  # type: ignore[no-untyped-def]
             partials = units * groups if pieces > 1.0 else 0.0
             # More pieces never lower the bound.
             spend(
-                parts, tile, facts[tile, TOTAL] * even, units * even, partials,
-                fixed + per_token * once, per_tile, per_unit, per_part,
+                parts, row, block, width, of_tile, facts[tile, TOTAL] * even, units * even,
+                partials, once,
             )  # fmt: skip
             if no_better(parts, best, whole):
                 break
@@ -210,20 +239,17 @@ def _best(  # type: ignore[no-untyped-def]
                 length = rounds * longest_core(counts, runs, first, last, together, cores)
                 waves = rounds * np.ceil(together * units / cores)
                 read = rounds * tokens_read(
-                    facts, tile, counts, runs, plain, number, units, pieces, WIDTHS[tile],
-                    together, cores, room,
+                    facts, tile, counts, runs, plain, number, units, pieces, width, together,
+                    cores, room,
                 )  # fmt: skip
                 if rest > 0.0:
                     length += longest_core(counts, runs, first, last, rest, cores)
                     waves += np.ceil(rest * units / cores)
                     read += tokens_read(
-                        facts, tile, counts, runs, plain, number, units, pieces, WIDTHS[tile],
-                        rest, cores, room,
+                        facts, tile, counts, runs, plain, number, units, pieces, width, rest,
+                        cores, room,
                     )  # fmt: skip
-                spend(
-                    parts, tile, length, waves, partials, fixed + per_token * read, per_tile,
-                    per_unit, per_part,
-                )  # fmt: skip
+                spend(parts, row, block, width, of_tile, length, waves, partials, read)
                 if not no_better(parts, best, whole):
                     time = overlapped(parts, exponent)
                     if time < best:
@@ -238,10 +264,9 @@ def _best(  # type: ignore[no-untyped-def]
 
 @compiled
 def choose(  # type: ignore[no-untyped-def]
-    facts, start, steps, counts, runs, index, groups, cores, room, exponent, per_tile, per_unit,
-    per_part, per_token, fixed, fits,
+    facts, start, steps, counts, runs, index, rows, blocks, cycles, fits,
 ):  # fmt: skip
-    """Tile, cut and groups that run together of every row ``[n,3]``.
+    """Tile, cut and groups that run together of every operator ``[n,3]``.
 
     Parameters
     ----------
@@ -250,27 +275,19 @@ def choose(  # type: ignore[no-untyped-def]
     counts, runs : [N]
         Their steps.
     index : [n]
-        Shape of each row.
-    groups, cores, exponent : [n]
-        Pairs of sequence and KV head, cores, exponent of overlap [count, count, 1].
-    room : [n]
-        Tokens that the shared SRAM holds [token].
-    per_tile, per_unit, per_part : [n,X,lanes]
-        Seconds of a lane for a tile, for a unit, and of the package for a partial result [s].
-    per_token, fixed : [n]
-        Seconds of memory for a token of keys and values, and for queries and outputs [s].
-    fits : [n,X]
-        1 where the tile fits a core's SRAM.
+        Shape of each operator.
+    rows : [n,C]
+        `FIELDS` of each operator.
+    blocks, cycles, fits : [n,X]
+        Query rows of a block, array cycles of a score tile, 1 where the tile fits a core.
     """
     chosen = np.zeros((index.shape[0], 3))
-    parts, bounds = np.zeros(per_tile.shape[2] + 1), np.zeros(facts.shape[1])
-    for row in range(index.shape[0]):
-        shape = index[row]
+    parts, bounds = np.zeros(LANES), np.zeros(facts.shape[1])
+    for number in range(index.shape[0]):
+        shape = index[number]
         _best(
-            facts[shape], start[shape], steps[shape], counts, runs, groups[row], cores[row],
-            room[row], exponent[row], per_tile[row], per_unit[row], per_part[row],
-            per_token[row], fixed[row], fits[row], chosen[row],
-            parts, bounds,
+            facts[shape], start[shape], steps[shape], counts, runs, rows[number], blocks[number],
+            cycles[number], fits[number], chosen[number], parts, bounds,
         )  # fmt: skip
     return chosen
 
@@ -331,14 +348,3 @@ def distinct_rows(values: Reals):  # type: ignore[no-untyped-def]
             number += 1
         index[row] = at
     return index, found[:number]
-
-
-def gather_steps(
-    units: Units, index: Integers, tile: Integers, cut: Integers
-) -> tuple[Reals, Reals]:
-    """Steps of the chosen cut ``[n,W]``, counts and runs, zero beyond its last."""
-    first, number = units.start[index, tile, cut], units.steps[index, tile, cut]
-    offset = np.arange(number.max())
-    inside = offset < number[:, None]
-    place = np.where(inside, first[:, None] + offset, 0)
-    return np.where(inside, units.counts[place], 0.0), np.where(inside, units.runs[place], 0.0)

@@ -47,66 +47,71 @@ class AttentionShape:
 
 
 @dataclass(frozen=True)
-class Lanes:
-    """Seconds of array, vector, exponential and port lane, each ``[*batch,P,A(,X)]``."""
+class Costs:
+    """What a lane spends on each thing a core does, ``[*batch,P,A]``.
 
-    tile: tuple[Tensor, ...]  # for a score tile on its core
-    unit: tuple[Tensor, ...]  # for a unit on its core
-    part: tuple[Tensor, ...]  # for a partial result, dealt evenly to all cores
-    tile_cycles: Tensor
-    unit_cycles: Tensor
-    block_rows: Tensor
-    footprint: Tensor  # in L1 and registers [byte]
+    A tile has ``block`` rows times its tokens of scores. A unit is a block, or a piece of one; a
+    part is the partial result of a piece, and parts are dealt evenly to all cores.
+    """
+
+    cycle: Tensor  # array: an array cycle [s]
+    fill: Tensor  # array: cycles of fill and drain of a unit's two products [cycle]
+    score_vector: Tensor  # vector: a score [s]
+    row_vector: Tensor  # vector: a block row, each tile [s]
+    score_exponential: Tensor  # exponential: a score [s]
+    token_port: Tensor  # port: a token of keys and values [s]
+    unit_vector: Tensor  # vector: a block row, each unit [s]
+    unit_port: Tensor  # port: a block row, each unit [s]
+    part_vector: Tensor  # vector: a block row, each part [s]
+    part_exponential: Tensor  # exponential: a block row, each part [s]
+    part_port: Tensor  # port: a block row, each part [s]
 
 
-def lanes_of(
-    shape: AttentionShape, r: Resources, rows: Tensor, tokens: Tensor, relax: float
-) -> Lanes:
-    """What a tile, a unit and a partial result cost on each lane."""
-    depth, values = shape.depth, shape.value_depth
-    shared = shape.shared
-    block = torch.minimum(torch.floor(rows / shared).clamp_min(1.0), shape.queries) * shared
-    block = torch.minimum(block, rows)
-    nothing = torch.zeros_like(block)
-    # Fill and drain are hidden between the tiles of a unit, not between units.
-    exposed = tile_cycles(r, nothing, nothing, nothing, relax)
-    score = tile_cycles(r, block, tokens, depth, relax) - exposed
-    output = tile_cycles(r, block, values, tokens, relax) - exposed
-    scores = block * tokens
-    separate = r.exponential_unit
-    exponentials = scores * r.exponential_cost
-    operations = scores * SOFTMAX_OPERATIONS + block * values * RESCALE_OPERATIONS
+def costs_of(shape: AttentionShape, r: Resources, relax: float = 0.0) -> Costs:
+    """Costs that no choice of tile changes."""
+    values = shape.value_depth
+    apart = r.exponential_unit
+    within = 1.0 - apart
     second = 1.0 / (r.lanes / r.cores * r.clock * r.vector_efficiency)
-    array = 1.0 / (r.clock * r.attention_efficiency)
     port = 1.0 / (r.port_width * r.clock)
-    width, accumulate = r.element_bytes, r.accumulator_bytes
-    combined = block * r.exponential_cost
-    return Lanes(
-        tile=(
-            (score + output) * array,
-            (operations + (1.0 - separate) * exponentials) * second,
-            separate * exponentials * second,
-            tokens * shape.token_words * width * port,
-        ),
-        unit=(
-            2.0 * exposed * array,
-            block * values * quantise_operations(r) * second,
-            nothing,
-            block * (depth + values) * width * port,
-        ),
-        part=(
-            nothing,
-            (block * values * COMBINE_OPERATIONS + (1.0 - separate) * combined) * second / r.cores,
-            separate * combined * second / r.cores,
-            2.0 * block * values * accumulate * port / r.cores,
-        ),
-        tile_cycles=score + output,
-        unit_cycles=2.0 * exposed,
-        block_rows=block,
-        footprint=block * depth * width
-        + 2.0 * tokens * shape.token_words * width
-        + block * (tokens + values) * accumulate,
+    width = r.element_bytes
+    nothing = torch.zeros_like(values)
+    return Costs(
+        cycle=1.0 / (r.clock * r.attention_efficiency),
+        # Fill and drain are hidden between the tiles of a unit, not between units.
+        fill=2.0 * tile_cycles(r, nothing, nothing, nothing, relax),
+        score_vector=(SOFTMAX_OPERATIONS + within * r.exponential_cost) * second,
+        row_vector=values * RESCALE_OPERATIONS * second,
+        score_exponential=apart * r.exponential_cost * second,
+        token_port=shape.token_words * width * port,
+        unit_vector=values * quantise_operations(r) * second,
+        unit_port=(shape.depth + values) * width * port,
+        part_vector=(values * COMBINE_OPERATIONS + within * r.exponential_cost) * second / r.cores,
+        part_exponential=apart * r.exponential_cost * second / r.cores,
+        part_port=2.0 * values * r.accumulator_bytes * port / r.cores,
     )
+
+
+def block_rows(shape: AttentionShape, rows: Tensor) -> Tensor:
+    """Query rows that a block holds: whole tokens of all heads that share a key head [count]."""
+    shared = shape.shared
+    whole = torch.minimum(torch.floor(rows / shared).clamp_min(1.0), shape.queries) * shared
+    return torch.minimum(whole, rows)
+
+
+def score_cycles(
+    shape: AttentionShape, r: Resources, block: Tensor, tokens: Tensor, fill: Tensor, relax: float
+) -> Tensor:
+    """Cycles of both products of a tile, without the fill and drain of its unit [cycle]."""
+    scores = tile_cycles(r, block, tokens, shape.depth, relax)
+    return scores + tile_cycles(r, block, shape.value_depth, tokens, relax) - fill
+
+
+def footprint(shape: AttentionShape, r: Resources, block: Tensor, tokens: Tensor) -> Tensor:
+    """Queries, two tiles of keys and values, scores and running outputs of a core [byte]."""
+    of_row = shape.depth * r.element_bytes + shape.value_depth * r.accumulator_bytes
+    of_token = 2.0 * shape.token_words * r.element_bytes
+    return block * of_row + tokens * of_token + block * tokens * r.accumulator_bytes
 
 
 def quantise_operations(r: Resources) -> Tensor:

@@ -14,21 +14,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from costmodel.timing.attention_choice import (
+    CONTEXT_TILES,
+    FACTS,
+    PIECES,
+    QUERY_ROWS,
+    TILES,
+    Integers,
+    Reals,
+)
 
-QUERY_ROWS = (16, 32, 64, 128, 256)
-CONTEXT_TILES = (64, 128, 256, 512)
-TILES = tuple((rows, tokens) for rows in QUERY_ROWS for tokens in CONTEXT_TILES)
-"""Query rows and context tokens of a score tile [count]; the smallest first."""
-
-PIECES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-"""Pieces that the tiles of a block may be cut into."""
-
-FACTS = ("blocks", "tiles", "own_tokens", "tokens", "last_tokens", "shared_walk", "distinct")
-BLOCKS, TOTAL, OWN, TOKENS, LAST, SHARED, DISTINCT = range(len(FACTS))
-"""For one group and tile: blocks; tiles of all blocks; tokens that all blocks read; tokens that any
-reads; tokens of the last tile; whether blocks walk the same tiles from the first on (no window);
-whether no smaller query tile gives the same blocks."""
+__all__ = ["QUERY_ROWS", "Lengths", "Units", "block_tiles", "gather_steps", "join", "unit_lengths",
+           "units_of", "visible_tiles"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -173,3 +170,14 @@ def join(shapes: tuple[tuple[int, int, int, int], ...]) -> Units:
         np.concatenate([units.counts for units in each]),
         np.concatenate([units.runs for units in each]),
     )
+
+
+def gather_steps(
+    units: Units, index: Integers, tile: Integers, cut: Integers
+) -> tuple[Reals, Reals]:
+    """Steps of the chosen cut ``[n,W]``, counts and runs, zero beyond its last."""
+    first, number = units.start[index, tile, cut], units.steps[index, tile, cut]
+    offset = np.arange(number.max())
+    inside = offset < number[:, None]
+    place = np.where(inside, first[:, None] + offset, 0)
+    return np.where(inside, units.counts[place], 0.0), np.where(inside, units.runs[place], 0.0)

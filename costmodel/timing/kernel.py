@@ -4,24 +4,15 @@ A search over mappings calls it hundreds of times a GEMM. It proposes; what is s
 `costmodel.timing.gemm`, and a test holds the two together.
 
 A row of `FIELDS` describes a GEMM on a machine: everything that does not depend on the mapping.
-Without numba the same functions run as plain Python, slowly.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-try:
-    from numba import njit as _njit
-except ImportError:  # pragma: no cover - the other branch is tested through py_func
-    _njit = None
-
-COMPILED = _njit is not None
-"""Whether numba is installed."""
+from costmodel.timing.compiled import compiled
 
 LARGEST_EXPONENT = 1e18
 """An overlap exponent beyond this is a maximum to the last bit."""
@@ -53,13 +44,6 @@ PLACES = np.argsort(LOOPS, axis=1)
 
 SPACE = 29
 """Numbers that `seconds` works on."""
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a kernel, free of the interpreter's lock; leave it as it is without numba."""
-    if _njit is None:  # pragma: no cover
-        return function
-    return _njit(nogil=True, cache=True, error_model="numpy")(function)
 
 
 @compiled

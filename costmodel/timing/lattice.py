@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from costmodel.timing.kernel import compiled
+from costmodel.timing.compiled import compiled
 
 LATTICE_VERSION = 3
 
@@ -21,11 +21,17 @@ TRIPS = np.array(
 DOUBLING = np.exp2(np.arange(20.0))
 """Blocks along a dimension where no larger block fits the shared SRAM."""
 
-TILE_CUTS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64], dtype=np.float64)
+TILE_CUTS = np.array([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 64], dtype=np.float64)
 """Core tiles down a product."""
 
-TILE_WIDTHS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 32], dtype=np.float64)
+TILE_WIDTHS = np.array(
+    [0.5, 0.625, 0.75, 0.875, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 16, 32],
+    dtype=np.float64,
+)
 """Columns of a core tile in widths of the array."""
+
+STEP = 64.0
+"""Columns and depths of blocks are multiples of this or of a smaller array's edge [count]."""
 
 ROW_STEP = 8.0
 """Rows of blocks and tiles are multiples of this or the whole dimension [count]."""
@@ -55,6 +61,24 @@ def cut(whole: float, trips: np.ndarray, step: float, least: float) -> np.ndarra
         if size < sizes[count - 1] and size >= least:
             sizes[count] = size
             count += 1
+    return sizes[:count]
+
+
+@compiled
+def cut_twice(whole: float, trips: np.ndarray, fine: float, coarse: float) -> np.ndarray:
+    """Sizes in fine steps and in coarse ones, largest first."""
+    one, two = cut(whole, trips, fine, 1.0), cut(whole, trips, coarse, 1.0)
+    if fine >= coarse:
+        return one
+    sizes = np.empty(len(one) + len(two))
+    count = i = j = 0
+    while i < len(one) or j < len(two):
+        first = one[i] if i < len(one) else -1.0
+        second = two[j] if j < len(two) else -1.0
+        sizes[count] = max(first, second)
+        i += first == sizes[count]
+        j += second == sizes[count]
+        count += 1
     return sizes[:count]
 
 

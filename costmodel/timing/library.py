@@ -23,6 +23,7 @@ from torch import Tensor
 
 from costmodel.numerics import relax as relaxed
 from costmodel.timing.arrays import tile_cycles
+from costmodel.timing.kernel_library import kernel_tiles
 from costmodel.timing.mapping import HOLD_ACTIVATION, HOLD_WEIGHT, Mapping, Product
 from costmodel.timing.resources import TILE_SHARE, Resources, depth_step, spill
 from costmodel.timing.work import Work
@@ -40,6 +41,7 @@ class TileSet:
     rows: Tensor  # [T]
     columns: Tensor  # [T]
     fill_cores: Tensor  # [T] 1 = split the depth over cores that would idle
+    shipped: Tensor  # [T] 1 = a kernel library that people run has this tile
     group_rows: Tensor  # [U] tile rows that run side by side
 
     @property
@@ -49,18 +51,25 @@ class TileSet:
 
 
 def tile_set(
-    tile_rows: tuple[int, ...] = TILE_ROWS, tile_columns: tuple[int, ...] = TILE_COLUMNS
+    tile_rows: tuple[int, ...] = TILE_ROWS,
+    tile_columns: tuple[int, ...] = TILE_COLUMNS,
+    library: tuple[tuple[int, int], ...] | None = None,
 ) -> TileSet:
-    """Core tiles; smallest first, so that a design where nothing fits falls back to it.
+    """Core tiles: a lattice, and those of a shipped kernel library.
 
-    >>> tile_set((64, 128), (256,)).mappings  # 2 x 1 tiles, the depth split or not, 7 groups
+    >>> tile_set((64, 128), (256,), library=()).mappings  # 2 tiles, depth split or not, 7 groups
     84
     """
-    tile = torch.tensor(list(every_pair(tile_rows, tile_columns, (0, 1))), dtype=torch.float64)
+    known = kernel_tiles() if library is None else library
+    pairs = dict.fromkeys([*every_pair(tile_rows, tile_columns), *known])
+    tile = torch.tensor(
+        [(*pair, fill, pair in known) for pair in pairs for fill in (0, 1)], dtype=torch.float64
+    )
     return TileSet(
         rows=tile[:, 0].contiguous(),
         columns=tile[:, 1].contiguous(),
         fill_cores=tile[:, 2].contiguous(),
+        shipped=tile[:, 3].contiguous(),
         group_rows=torch.tensor([2.0**e for e in GROUP_EXPONENTS], dtype=torch.float64),
     )
 
@@ -88,7 +97,7 @@ def best_tiles(
     resources : Resources
         Leaves ``[*batch,1,1]``.
     tiles : TileSet
-        Candidates.
+        Candidates; software with a kernel library takes the shipped ones alone.
     on_chip : bool
         Activations stay in the shared SRAM between operators where they fit.
     """
@@ -114,8 +123,8 @@ def best_tiles(
         output = _output_bytes(wide, res, on_chip)
         gate = res.has_memory
         time = _latency(work, _memory_time(fewest * gate, output * gate, res), res)
-        room = (work.l1_need <= res.l1).double()
-        time = torch.where(room > 0, time, NEVER * (1.0 + time))
+        offered = (res.kernel_library == 0) | (tiles.shipped > 0)
+        time = torch.where(offered & (work.l1_need <= res.l1), time, NEVER * (1.0 + time))
         index = time.argmin(-1, keepdim=True)
         index_u = group.gather(-1, index)  # [*batch,P,G,1]
         best = torch.stack([_pick(item, index, index_u) for item in saved], -1).argmax(-1)

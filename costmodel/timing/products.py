@@ -1,8 +1,8 @@
 """Matrix products of every design: each machine by the way it is scheduled.
 
 Where hardware deals tiles to cores (`hardware_scheduled`), or no SRAM is shared, the tile set of a
-kernel library is weighed; where a compiler lays out a pipeline of blocks, the mapper looks for the best one. A design
-may also state its tiles (`Mapping` given): then nothing is searched.
+kernel library is weighed; where a compiler lays out a pipeline of blocks, the mapper looks for the
+best one. A design may also state its tiles (`Mapping` given): then nothing is searched.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ class Resources:
     launch: Tensor  # [s]
     overlap: Tensor  # exponent of imperfect overlap [1]
     hardware_scheduled: Tensor  # 1 = hardware interleaves tiles, 0 = a compiled block pipeline
+    kernel_library: Tensor  # 1 = only the tiles of a shipped kernel library
     multicast: Tensor  # 1 = cores that want the same tile share one read of the shared SRAM
     prefetch: Tensor  # share of an operator's first weights loaded during the one before it [1]
     write_turnaround: Tensor  # more time a written byte takes than a read one [1]
@@ -209,6 +210,7 @@ def package_resources(
         launch=unit(technology.at("software", "launch_time", software)),
         overlap=unit(technology.at("software", "overlap_exponent", software)),
         hardware_scheduled=unit(technology.at("machine", "hardware_scheduled", die.machine)),
+        kernel_library=unit(technology.at("software", "kernel_library", software)),
         multicast=unit(technology.at("machine", "multicast", die.machine)),
         prefetch=unit(technology.at("software", "prefetch", software)),
         write_turnaround=unit(turnaround),

@@ -19,7 +19,8 @@ from costmodel.timing.products import map_products
 from costmodel.timing.resources import Resources, compute_die, package_resources
 from costmodel.timing.tables import build_tables
 from costmodel.timing.vector import VectorWork, vector_work
-from costmodel.workload.operations import COSTS
+from costmodel.timing.work import Work
+from costmodel.workload.operations import COSTS, WIDE_BYTES
 from experiments.validation.rows import Row
 
 CHIPS = {"A100-SXM4-80GB": "a100", "H100-SXM5-80GB": "h100", "H200-SXM5-141GB": "h200"}
@@ -46,10 +47,25 @@ def columns(*values: list[float]) -> tuple[Tensor, ...]:
 
 
 def gemm_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
-    """Predicted latency ``[N]`` of matrix products with cold operands [s]."""
+    """Predicted latency ``[N]`` of matrix products with cold operands, of one precision [s].
+
+    What is measured in fp8 is a linear layer with 16-bit activations in and out: one kernel looks
+    for the largest value, one scales and rounds, then the product runs and writes 16 bits.
+    """
+    r = resources
     m, n, k = columns(*([float(row.shape[key]) for row in rows] for key in "MNK"))
-    work = map_products(Product(m, n, k), resources, TABLES, on_chip=False).work
-    return (work.busy + resources.launch).squeeze(-1)
+    work = map_products(Product(m, n, k), r, TABLES, on_chip=False).work
+    if rows[0].precision != "fp8":
+        return (work.busy + r.launch).squeeze(-1)
+    wider = m * n * (WIDE_BYTES - r.element_bytes)
+    work = dataclasses.replace(work, memory_time=work.memory_time + wider / r.memory_bandwidth)
+    none = torch.zeros_like(m)
+    quantise = vector_work(
+        COSTS["quantise"].operations * m * k, none, 2.0 * WIDE_BYTES * m * k,
+        r.element_bytes * m * k, none, r, on_chip=False,
+    )  # fmt: skip
+    busy = _busy(work, work.array_time, r) + _busy(quantise, none, r)
+    return (busy + 3.0 * r.launch).squeeze(-1)
 
 
 def attention_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
@@ -84,7 +100,7 @@ def attention_latency(rows: tuple[Row, ...], resources: Resources) -> Tensor:
     return (attend + _busy(rotary, none, resources) + launches).squeeze(-1)
 
 
-def _busy(work: AttentionWork | VectorWork, array: Tensor, resources: Resources) -> Tensor:
+def _busy(work: AttentionWork | VectorWork | Work, array: Tensor, resources: Resources) -> Tensor:
     parts = torch.broadcast_tensors(array, work.vector_time, work.port_time, work.memory_time)
     return overlap(torch.stack(parts, -1), resources.overlap)
 

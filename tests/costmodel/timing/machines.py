@@ -37,6 +37,7 @@ def machine(**changes: float) -> Resources:
         "launch": 1e-6,
         "overlap": 8.0,
         "hardware_scheduled": 0.0,
+        "kernel_library": 0.0,
         "multicast": 0.0,
         "prefetch": 0.0,
         "write_turnaround": 0.0,

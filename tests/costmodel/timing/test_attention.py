@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product as every
 
 import numpy as np
@@ -20,12 +20,16 @@ from costmodel.timing.attention import (
     scheduled_work,
 )
 from costmodel.timing.attention_choice import (
+    FIELDS,
+    PIECES,
+    TILES,
     choose,
     count,
     overlapped,
     walks,
 )
-from costmodel.timing.attention_units import PIECES, TILES, block_tiles
+from costmodel.timing.attention_lanes import Costs, block_rows, footprint
+from costmodel.timing.attention_units import block_tiles
 from costmodel.timing.resources import Resources
 from tests.costmodel.timing.machines import machine
 from tests.oracles.attention import Case, attention_cases, blocks_of, walk
@@ -142,11 +146,10 @@ def _allowed(
     shape: AttentionShape, resources: Resources, tile: int, cut: int, tiles: list[int]
 ) -> bool:
     """Whether a tile fits and a cut has no more pieces than it must to leave one tile each."""
-    from costmodel.timing.attention_lanes import lanes_of
-
     rows, tokens = (torch.tensor(float(x)).double() for x in TILES[tile])
     room = float(resources.l1 + resources.registers)
-    if float(lanes_of(shape, resources, rows, tokens, 0.0).footprint) > room and tile > 0:
+    block = block_rows(shape, rows)
+    if float(footprint(shape, resources, block, tokens)) > room and tile > 0:
         return False
     return cut == 0 or PIECES[cut - 1] < tiles[tile]
 
@@ -234,6 +237,10 @@ def test_relaxed_equals_exact_where_units_divide_the_cores():
     work = attention_work(shape, replace(r, cores=cores, lanes=cores * 64), 1.0)
     (slope,) = torch.autograd.grad(work.array_time.sum(), cores)
     assert float(slope) < 0
+
+
+def test_the_search_knows_the_costs_by_their_place():
+    assert FIELDS[6:] == tuple(field.name for field in fields(Costs))
 
 
 def test_odd_designs_do_not_crash():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product as every
 
 import pytest
 import torch
 
+from costmodel.hardware.catalog import load_chip
+from costmodel.hardware.loading import load_technology
+from costmodel.physics.clock import clock_frequency
 from costmodel.timing.arrays import tile_cycles
 from costmodel.timing.grouped import (
     PIECES,
@@ -19,6 +22,10 @@ from costmodel.timing.grouped import (
     grouped_work,
     tiled_work,
 )
+from costmodel.timing.pipeline import map_operators
+from costmodel.timing.resources import compute_die, package_resources
+from costmodel.timing.tables import build_tables
+from costmodel.workload import Operators, load_workload
 from costmodel.workload.experts import expert_load
 from tests.costmodel.timing.machines import machine
 from tests.oracles.grouped import walk
@@ -113,3 +120,54 @@ def test_expected_experts_equal_a_count():
     assert float(load.active * load.rows) == pytest.approx(tokens * chosen / 4, rel=1e-12)
     assert float(load.busiest) > 1.0
     assert float(expert_load(leaf(tokens), experts, chosen, leaf(1)).busiest) == 1.0
+
+
+def with_experts(operators: Operators, groups: float) -> Operators:
+    """The same operators with a layer of experts in place of nothing: `gate_up` `groups` times."""
+    place = operators.kinds.index("attention")
+    source = operators.names.index("gate_up")
+
+    def widened(value: torch.Tensor) -> torch.Tensor:
+        if value.shape[-1] == 1:
+            return value
+        row = value[..., source : source + 1]
+        return torch.cat([value[..., :place], row, value[..., place:]], -1)
+
+    stated = ("names", "kinds", "points", "phases", "weight")
+    leaves = {
+        field.name: widened(getattr(operators, field.name))
+        for field in fields(operators)
+        if field.name not in stated
+    }
+    leaves["groups"][..., place] = groups
+    return replace(
+        operators,
+        names=(*operators.names[:place], "experts", *operators.names[place:]),
+        kinds=(*operators.kinds[:place], "grouped_gemm", *operators.kinds[place:]),
+        **leaves,
+    )
+
+
+def test_experts_are_reached_from_the_table_of_operators():
+    """A row of kind `grouped_gemm` gets time, bytes and operations; the others keep theirs."""
+    technology = load_technology()
+    pool = load_chip("h100", technology).designs.pools[0]
+    width = technology.at("format", "bytes", pool.deployment.format)
+    dense = load_workload("llama-3.1-8b", "interactive").operators(pool.deployment, width, "both")
+    clock = clock_frequency(technology, compute_die(pool))
+    resources = package_resources(technology, pool, clock, torch.zeros_like(clock))
+    tables = build_tables()
+    plain, mixed = (
+        map_operators(operators, pool, resources, technology, tables)
+        for operators in (dense, with_experts(dense, 8.0))
+    )
+    at = mixed.operators.index("experts")
+    others = [number for number in range(len(mixed.operators)) if number != at]
+    assert torch.equal(mixed.latency[..., others], plain.latency)
+    assert torch.equal(mixed.bytes[..., others, :, :], plain.bytes)
+    source = mixed.operators.index("gate_up")
+    assert torch.equal(mixed.macs[..., at], 8.0 * mixed.macs[..., source])
+    weight = mixed.operands.index("weight")
+    memory = mixed.bytes[..., mixed.levels.index("memory"), weight]
+    assert (memory[..., at] >= 8.0 * dense.columns[..., source] * dense.depth[..., source]).all()
+    assert (mixed.latency[..., at] > mixed.latency[..., source]).all()

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from costmodel.timing.kernel_library import kernel_tiles
 from costmodel.timing.library import Tile, best_tiles, tile_set, wave_mapping, wave_work
 from costmodel.timing.mapping import HOLD_ACTIVATION, HOLD_WEIGHT, Product
 from tests.costmodel.timing.machines import machine
@@ -156,6 +157,18 @@ def test_more_of_any_resource_never_slows_the_best_mapping():
     for name in ("clock", "port_width", "memory_bandwidth", "l1", "l2"):
         assert latency(**{name: 2.0 * getattr(base, name).item()}) <= reference * (1 + 1e-12)
     assert latency(cores=48.0, lanes=48.0 * 64) <= reference * (1 + 1e-12)
+
+
+def test_a_kernel_library_offers_its_own_tiles_alone():
+    tiles = tile_set()
+    shape = Product(*(torch.tensor([[16.0, 100.0, 2048.0, 5000.0]]).double() for _ in range(3)))
+    offered = set(kernel_tiles())
+    own = best_tiles(shape, machine(kernel_library=1.0), tiles)
+    free = best_tiles(shape, machine(), tiles)
+    chosen = zip(own.rows.flatten().tolist(), own.columns.flatten().tolist(), strict=True)
+    assert set(chosen) <= offered
+    slow = wave_work(shape, machine(kernel_library=1.0), own).busy
+    assert (wave_work(shape, machine(), free).busy <= slow).all()
 
 
 def test_without_a_second_memory_nothing_is_counted_there():
