@@ -19,8 +19,7 @@ from costmodel.timing.attention import AttentionShape
 from costmodel.timing.attention_lanes import SOFTMAX_OPERATIONS
 from costmodel.timing.attention_units import QUERY_ROWS
 from costmodel.timing.gemm import l1_need, transfers
-from costmodel.timing.kernel_blocks import NEVER
-from costmodel.timing.least_pipeline import least_pipelines
+from costmodel.timing.least_pipeline import NEVER, least_pipelines
 from costmodel.timing.mapper import kernel_rows
 from costmodel.timing.mapping import Product
 from costmodel.timing.resources import TILE_SHARE, Resources, depth_step, spill
@@ -90,7 +89,7 @@ class Counts:
 
 
 def gemm_least(product: Product, resources: Resources, on_chip: bool = True) -> Tensor:
-    """A time that no mapping of a compiled machine's lattice undercuts, launch aside [s].
+    """A time that no mapping of a compiled machine undercuts, launch aside [s].
 
     Parameters
     ----------
@@ -105,15 +104,14 @@ def gemm_least(product: Product, resources: Resources, on_chip: bool = True) -> 
     -----
     Let S(r) be the mappings that fit machine r and t(m, r) the time of one. Inside the box S(r) is
     a subset of S(corner) and t(m, r) >= t(m, corner), so whatever a heuristic chooses for r takes
-    at least the minimum of t(m, corner) over S(corner), and that is at least what is returned: the
-    least over blocks of `least_pipeline`, which holds for every tile and cut of the block.
+    at least the minimum of t(m, corner) over S(corner), and that is at least what is returned:
+    the least over every whole size of block, see `least_pipeline`, for any tiles and pieces.
     """
     with torch.no_grad():
         rows = kernel_rows(product, resources, on_chip)
-        # Amounts as they are; the sizes of blocks come from whole numbers.
-        rows[..., :3] = torch.stack(
-            torch.broadcast_tensors(product.rows, product.columns, product.depth), -1
-        )
+        # Amounts as they are, whole or not.
+        sizes = torch.broadcast_tensors(product.rows, product.columns, product.depth)
+        rows[..., :3] = torch.stack(sizes, -1)
         packed = np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]).numpy())
         answers = np.empty(len(packed))
         least_pipelines(packed, answers)

@@ -9,8 +9,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from costmodel.timing.kernel import BYTES, READ_A, READ_B, READ_PARTIAL, ROOM, SUM_BYTES
-from costmodel.timing.kernel import WRITE_PARTIAL, K, M, N, compiled  # fmt: skip
+from costmodel.timing.compiled import compiled
+from costmodel.timing.kernel import (  # fmt: skip
+    BYTES,
+    READ_A,
+    READ_B,
+    READ_PARTIAL,
+    ROOM,
+    SUM_BYTES,
+    WRITE_PARTIAL,
+    K,
+    M,
+    N,
+)
 
 NEVER = 1e300
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from costmodel.timing.compiled import compiled
 from costmodel.timing.kernel import (
     ARRAY_SECOND,
     ARRAYS,
@@ -34,20 +35,21 @@ from costmodel.timing.kernel import (
     K,
     M,
     N,
-    compiled,
     l1_bytes,
     seconds,
     tile_cycles,
 )
-
 from costmodel.timing.kernel_blocks import NEVER, WAYS, pass_staying, pass_streaming
+from costmodel.timing.kernel_polish import polish
 from costmodel.timing.lattice import (
     DOUBLING,
     LEAST_ROWS,
     MOST_BLOCKS,
     ROW_STEP,
+    STEP,
     TRIPS,
     cut,
+    cut_twice,
     tile_columns,
     tile_rows,
 )
@@ -64,10 +66,16 @@ SEEDS, SEED_TILES, SEED_RANGE = 96, 3, 1.1
 TILES, FINALISTS = 24, 8
 """Core tiles that are tried, and mappings that are scored exactly."""
 
-WORTH, CLOSE = 0.001, 1.0
-"""A block is tried on while it may gain this share, and kept while it is this close."""
+ENOUGH = 1.001
+"""Close enough to the lower bound of all blocks."""
 
-ROOM_FOR_BLOCKS = 24000
+FAIR, PATIENCE = 5, 3.0
+"""From how many tiles on blocks that lag are left behind: by more than this over the tiles."""
+
+ROUNDS, POLISHED = 3, 3
+THINNER = 0.7
+
+ROOM_FOR_BLOCKS = 60000
 """More than a lattice has."""
 
 SLACK = 1e-9
@@ -115,8 +123,8 @@ def _try_tile(row, m1, n1, code, count, m2, n2, k2, passes, streams, block, how,
         down = np.ceil(m2[i] * inverse_m - SLACK)
         across = np.ceil(n2[i] * inverse_n - SLACK)
         tall = np.ceil(m2[i] / down - SLACK)
-        columns = np.ceil(n2[i] / across * wide - SLACK)
-        broad = min(columns * width, n2[i])
+        broad = min(np.ceil(n2[i] / across * (1.0 / ROW_STEP) - SLACK) * ROW_STEP, n2[i])
+        columns = np.ceil(broad * wide - SLACK)
         tiles = down * across
         waves = np.ceil(tiles * inverse - SLACK)
         heights = np.ceil(k2[i] * deep - SLACK)
@@ -201,7 +209,7 @@ def _promising_tiles(row, tile_m, tile_n, chosen, bound):
             room = NEVER
             continue
         chosen[found], bound[found] = pick, promise[pick]
-        room = area[pick]
+        room = area[pick] * THINNER
         promise[pick] = NEVER
         found += 1
     return found, quickest
@@ -283,7 +291,7 @@ def _all_blocks(row, sizes_m, cells, pairs, most, largest_m, largest_n, quickest
         trips_m = np.ceil(row[M] / m)
         while count > 0 and trips_m * cells[2, count - 1] > most:
             count -= 1
-        if count == 0:
+        if count == 0 or at + 2 * count > blocks.shape[1]:
             break
         pass_staying(row, m, cells[0], cells[1], count, moved, way)
         _bound(row, m, trips_m, cells, count, quickest, unit, low)
@@ -345,8 +353,8 @@ def look_up(row, deep, answer, space, everything, work):
     height, width = np.ceil(row[HEIGHT]), np.ceil(row[WIDTH])
     trips = DOUBLING if deep else TRIPS
     sizes_m = cut(row[M], trips, ROW_STEP, 1.0 if deep else LEAST_ROWS)
-    sizes_n = cut(row[N], trips, width, 1.0)
-    sizes_k = cut(row[K], trips, height, 1.0)
+    sizes_n = cut(row[N], trips, min(width, STEP), 1.0)
+    sizes_k = cut_twice(row[K], trips, min(height, STEP), height)
     tile_m, tile_n = tile_rows(row[M]), tile_columns(row[N], width)
     cores = row[CORES]
     whole = int(min(max(np.round(row[EXPONENT]), 1.0), 31.0))
@@ -387,9 +395,15 @@ def look_up(row, deep, answer, space, everything, work):
                   passes, streams, block, how, bits, linear, square)  # fmt: skip
     best = _estimate(left, head, memory, blocks, block, time, bits, linear, square)
 
+    saved, near = np.full(WORK_COLUMNS, NEVER), np.empty(ANSWER)
+    for i in range(left):
+        if time[i] <= best:
+            saved[:] = work[:, i]
+            break
+
     # All that may beat it, tile after tile.
     left = _select(row, sizes_m, cells, pairs, everything, found,
-                   best * (1.0 + SLACK), work.shape[1], work)  # fmt: skip
+                   best, work.shape[1] - 1, work)  # fmt: skip
     tried = 0
     for place in range(tiles):
         g = chosen[place]
@@ -401,14 +415,23 @@ def look_up(row, deep, answer, space, everything, work):
         if tried % 2 == 1:
             now = _estimate(left, head, memory, blocks, block, time, bits, linear, square)
             best = min(best, now)
+            if best <= promising * ENOUGH:
+                break
+            # The more tiles were tried, the less another one helps a block that lags behind.
+            patience = best * (1.0 + PATIENCE / tried) if tried >= FAIR else np.inf
             kept = 0
             for i in range(left):
-                if lower[i] < best * (1.0 - WORTH) or time[i] <= best * CLOSE:
+                if lower[i] < best and time[i] <= patience:
                     for column in range(WORK_COLUMNS):
                         work[column, kept] = work[column, i]
                     kept += 1
             left = kept
     _estimate(left, head, memory, blocks, block, time, bits, linear, square)
+
+    # The one that set the mark may not have been tried again.
+    if saved[12] < NEVER:
+        work[:, left] = saved
+        left += 1
 
     # The best few, exactly.
     final = np.full(FINALISTS, -1)
@@ -421,6 +444,8 @@ def look_up(row, deep, answer, space, everything, work):
                 if score[f] > score[worst]:
                     worst = f
     answer[8] = NEVER
+    exact = np.full(FINALISTS, NEVER)
+    mappings = np.full((FINALISTS, ANSWER), NEVER)
     for f in range(FINALISTS):
         i = final[f]
         if i < 0:
@@ -433,14 +458,23 @@ def look_up(row, deep, answer, space, everything, work):
         if split == 1:
             pieces = np.floor(np.ceil(down * wide / cores) * cores / (down * wide) + SLACK)
             pieces = min(max(pieces, 1.0), np.ceil(k / (row[HEIGHT] * row[RATE])))
-        m1 = np.ceil(m / down)
-        n1 = min(np.ceil(n / wide / row[WIDTH]) * row[WIDTH], n)
+        mapping = mappings[f]
+        mapping[0] = np.ceil(m / down)
+        mapping[1] = min(np.ceil(n / wide / ROW_STEP) * ROW_STEP, n)
+        mapping[2], mapping[3], mapping[4], mapping[5] = pieces, m, n, k
         order, hold = WAYS[int(work[8, i]), 0], WAYS[int(work[8, i]), 1]
-        exact = seconds(row, m1, n1, pieces, m, n, k, order, hold, space)
-        if exact < answer[8]:
-            answer[0], answer[1], answer[2] = m1, n1, pieces
-            answer[3], answer[4], answer[5] = m, n, k
-            answer[6], answer[7], answer[8] = order, hold, exact
+        mapping[6], mapping[7] = order, hold
+        mapping[8] = seconds(row, mapping[0], mapping[1], pieces, m, n, k, order, hold, space)
+        exact[f] = mapping[8]
+    for _ in range(POLISHED):
+        f = np.argmin(exact)
+        if exact[f] > answer[8] * 1.03:
+            break
+        exact[f] = NEVER
+        if mappings[f, 8] < NEVER:
+            polish(row, mappings[f], near, space, ROUNDS)
+            if mappings[f, 8] < answer[8]:
+                answer[:] = mappings[f]
     return answer[8] < NEVER
 
 

@@ -1,4 +1,4 @@
-r"""A time that no pipeline of blocks undercuts, whatever tiles and pieces work on the blocks.
+r"""A time that no pipeline of blocks undercuts, whatever blocks, tiles and pieces are chosen.
 
 For a block size the pipeline takes the first read and then, step by step, the overlap of memory
 and cores. By Minkowski's inequality the sum of overlaps is at least the overlap of the sums:
@@ -6,9 +6,12 @@ and cores. By Minkowski's inequality the sum of overlaps is at least the overlap
 .. math:: t \ge read_1 + SM_p\left(memory - read_1, \; cores\right)
 
 with the least traffic of any loop order that fits, and a floor for the cores that knows only how
-large a tile may be. The least over all blocks of the lattice is a bound for every choice that a
-search over mappings can make, and needs none of it: sizes of blocks do not depend on the machine's
-cores, SRAM or bandwidth.
+large a tile may be.
+
+Blocks are met by how often they cut a dimension. All sizes that cut D into T blocks lie between
+ceil(D/T) and ceil(D/(T-1)) - 1: their trips are the same, the smallest of them needs the least
+room and first read, the largest gives tiles the most. Few T are taken one by one, many in ranges,
+so that the least over all ranges is a bound over every whole size of block.
 """
 
 from __future__ import annotations
@@ -46,12 +49,20 @@ from costmodel.timing.kernel import (
     overlap,
     tile_cycles,
 )
-from costmodel.timing.lattice import DOUBLING, LEAST_ROWS, MOST_BLOCKS, ROW_STEP, TRIPS, cut
 
 Row = NDArray[np.float64]
 
 NEVER = 1e300
 """Longer than any time: nothing fits."""
+
+SINGLE = 12.0
+"""Up to so many trips are taken one by one [count]."""
+
+STRIDE = 1.2
+"""Largest over least trips of a range beyond."""
+
+SMALLEST_ROWS = 8.0
+"""Rows of the smallest block [count]."""
 
 ROUNDING = 1e-9
 """What just fits counts as fitting, however its bytes were added up."""
@@ -94,7 +105,32 @@ def core_floor(row: Row, m: float, n: float, side: float, longest: float) -> flo
 
 
 @compiled
-def least_traffic(row: Row, m: float, n: float, k: float) -> float:
+def trip_ranges(whole: float) -> Row:
+    """Ranges of trips that together hold every way to cut a dimension ``[3,R]``.
+
+    First row: least trips of the range; then the smallest and the largest block in it.
+    """
+    most = np.ceil(whole)
+    ranges = np.empty((3, 128))
+    count, first = 0, 1.0
+    while first <= most and count < 128:
+        last = first if first < SINGLE else min(np.floor(first * STRIDE), most)
+        if count == 127:
+            last = most
+        ranges[0, count] = first
+        ranges[1, count] = np.ceil(whole / last)
+        ranges[2, count] = whole if first <= 1.0 else np.ceil(whole / (first - 1.0)) - 1.0
+        # Two numbers of trips may be out of reach of whole sizes.
+        if ranges[2, count] >= ranges[1, count]:
+            count += 1
+        first = last + 1.0
+    return ranges[:, :count]
+
+
+@compiled
+def least_traffic(
+    row: Row, trips: tuple[float, float, float], m: float, n: float, k: float
+) -> float:
     """Least seconds of memory over all loop orders and held operands of a block that fit.
 
     An operand moves again in every trip of the loop that it does not depend on, if a loop that it
@@ -102,10 +138,10 @@ def least_traffic(row: Row, m: float, n: float, k: float) -> float:
     `traffic` state the same rules for one mapping.
     """
     whole_m, whole_n, whole_k = row[M], row[N], row[K]
-    trips_m, trips_n = np.ceil(whole_m / m), np.ceil(whole_n / n)
-    trips_k = np.ceil(whole_k / k)
+    trips_m, trips_n, trips_k = trips
     m, n, k = min(m, whole_m), min(n, whole_n), min(k, whole_k)
-    width, wide, room = row[BYTES], row[SUM_BYTES], row[ROOM]
+    width, wide = row[BYTES], row[SUM_BYTES]
+    room = max(row[ROOM], smallest_need(row)) * (1.0 + ROUNDING)
     once_a, once_b = whole_m * whole_k * row[READ_A], whole_k * whole_n * row[READ_B]
     final = whole_m * whole_n * row[WRITE]
     again_c = whole_m * whole_n * (row[READ_PARTIAL] + row[WRITE_PARTIAL]) * (trips_k - 1.0)
@@ -131,7 +167,7 @@ def least_traffic(row: Row, m: float, n: float, k: float) -> float:
             need = width * (panel_a + m * k) if a else plain_a
             need += width * (panel_b + k * n) if b else plain_b
             need += wide * panel_c + width * m * n if c else plain_c
-            if need > room * (1.0 + ROUNDING):
+            if need > room:
                 continue
             time = once_a * (trips_n if repeat_a and not a else 1.0)
             time += once_b * (trips_m if repeat_b and not b else 1.0)
@@ -141,33 +177,51 @@ def least_traffic(row: Row, m: float, n: float, k: float) -> float:
 
 
 @compiled
-def least_of_blocks(
-    row: Row, sizes_m: Row, sizes_n: Row, sizes_k: Row, most: float, best: float
-) -> float:
-    """Least bound over all blocks of these sizes that fit, or `best` when none is below it."""
+def smallest_need(row: Row) -> float:
+    """Bytes of the smallest block, which is taken where nothing fits."""
+    m, n = min(row[M], SMALLEST_ROWS), min(row[N], row[WIDTH])
+    k = min(row[K], row[HEIGHT])
+    return float(row[BYTES] * (2.0 * m * k + 2.0 * k * n + m * n))
+
+
+@compiled
+def least_pipeline(row: Row) -> float:
+    """Least bound over all blocks that fit; `NEVER` when none does."""
+    ranges_m, ranges_n = trip_ranges(row[M]), trip_ranges(row[N])
+    ranges_k = trip_ranges(row[K])
     side, longest = largest_tile(row)
     # No block is quicker than one tile of a single product.
     unit = tile_cycles(row, 1.0, 1.0, 1.0) * row[ARRAY_SECOND]
     once = row[M] * row[K] * row[READ_A] + row[K] * row[N] * row[READ_B]
     once += row[M] * row[N] * row[WRITE]
-    for m in sizes_m:
-        for n in sizes_n:
-            trips = np.ceil(row[M] / m) * np.ceil(row[N] / n)
-            if trips > most:
+    late = 1.0 - row[PREFETCH]
+    best = NEVER
+    for i in range(ranges_m.shape[1]):
+        trips_m, m, largest_m = ranges_m[0, i], ranges_m[1, i], ranges_m[2, i]
+        for j in range(ranges_n.shape[1]):
+            trips_n, n, largest_n = ranges_n[0, j], ranges_n[1, j], ranges_n[2, j]
+            trips = trips_m * trips_n
+            if trips * unit >= best:
                 break
-            cores = core_floor(row, m, n, side, longest)
-            for k in sizes_k:
-                number = trips * np.ceil(row[K] / k)
-                if number > most:
+            cores = core_floor(row, largest_m, largest_n, side, longest)
+            if cores >= best:
+                break
+            for q in range(ranges_k.shape[1]):
+                trips_k, k, largest_k = ranges_k[0, q], ranges_k[1, q], ranges_k[2, q]
+                if trips * trips_k * unit >= best:
                     break
+                busy = max(cores, trips * trips_k * unit)
                 weights = min(k, row[K]) * min(n, row[N]) * row[READ_B]
-                first = min(m, row[M]) * min(k, row[K]) * row[READ_A] + weights
-                start = first - row[PREFETCH] * weights
-                busy = max(cores, number * unit)
+                first = min(m, row[M]) * min(k, row[K]) * row[READ_A]
+                start = first + late * weights
+                # What is prefetched is taken off: then more of it may be better.
+                if row[PREFETCH] > 0.0:
+                    weights = min(largest_k, row[K]) * min(largest_n, row[N]) * row[READ_B]
+                first += weights
                 # Without any operand moving twice: most blocks are out at once.
                 if start + overlap(max(once - first, 0.0), busy, row[EXPONENT]) >= best:
                     continue
-                moved = least_traffic(row, m, n, k)
+                moved = least_traffic(row, (trips_m, trips_n, trips_k), m, n, k)
                 if moved < NEVER:
                     rest = max(moved - first, 0.0)
                     best = min(best, start + overlap(rest, busy, row[EXPONENT]))
@@ -178,18 +232,4 @@ def least_of_blocks(
 def least_pipelines(rows: Row, answers: Row) -> None:
     """Bounds of rows ``[n,len(FIELDS)]`` into ``[n]`` [s]; `NEVER` when no block fits."""
     for i in range(len(rows)):
-        row = rows[i]
-        m, n, k = np.ceil(row[M]), np.ceil(row[N]), np.ceil(row[K])
-        height, width = np.ceil(row[HEIGHT]), np.ceil(row[WIDTH])
-        answers[i] = NEVER
-        # A machine of the box may need the small blocks where this one does not: both count.
-        for deep in range(2):
-            trips = DOUBLING if deep else TRIPS
-            answers[i] = least_of_blocks(
-                row,
-                cut(m, trips, ROW_STEP, 1.0 if deep else LEAST_ROWS),
-                cut(n, trips, width, 1.0),
-                cut(k, trips, height, 1.0),
-                NEVER if deep else MOST_BLOCKS,
-                answers[i],
-            )
+        answers[i] = least_pipeline(rows[i])

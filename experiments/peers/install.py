@@ -25,6 +25,9 @@ PEERS = {
 """What pip installs for each peer."""
 CHECKOUT = {"llmcompass": ("numpy", "pandas", "scipy", "scalesim", "absl-py")}
 """What a checkout of LLMCompass needs beside PyTorch; built when LLMCOMPASS names one."""
+REPOSITORY = "https://github.com/PrincetonUniversity/LLMCompass"
+COMMIT = "2e015fd2ee750e6cad8d7152df52551e5b41ef20"
+"""Where a checkout comes from when LLMCOMPASS names a folder that is not there, and which one."""
 NEWEST = {"accelforge": (3, 12)}
 """Peers that need a newer Python than Scoville does."""
 OLDEST = (3, 11)
@@ -33,10 +36,13 @@ CANDIDATES = ("python3", "python3.12", "python3.13", "python3.14", "python3.11")
 
 def main() -> int:
     """Install what is missing; exit status 1 when a peer could not be."""
-    wanted = {**PEERS, **(CHECKOUT if os.environ.get("LLMCOMPASS") else {})}
+    named = os.environ.get("LLMCOMPASS")
+    wanted = {**PEERS, **(CHECKOUT if named else {})}
     failed = [name for name, packages in wanted.items() if not install(name, packages)]
+    if named and not clone(Path(named)):
+        failed.append("the checkout of LLMCompass")
     if failed:
-        say(f"not installed: {', '.join(failed)}; `make show N=2.4` runs the others")
+        say(f"not installed: {', '.join(failed)}; the shows run the others")
     return 1 if failed else 0
 
 
@@ -68,6 +74,24 @@ def install(name: str, packages: tuple[str, ...]) -> bool:
     if not run(name, [*pip, "--constraint", str(CONSTRAINTS), *packages]):
         return False
     stamp.write_text(inputs, encoding="utf-8")
+    return True
+
+
+def clone(folder: Path) -> bool:
+    """Fetch LLMCompass where there is none; True when a checkout is there."""
+    if folder.exists():
+        return True
+    say(f"llmcompass: cloning {REPOSITORY} to {folder}")
+    begin = ["git", "-c", "advice.detachedHead=false"]
+    for command in (
+        [*begin, "clone", "--quiet", REPOSITORY, str(folder)],
+        [*begin, "-C", str(folder), "checkout", "--quiet", COMMIT],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            say(f"llmcompass: git failed: {reason}")
+            return False
     return True
 
 
