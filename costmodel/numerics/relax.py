@@ -34,7 +34,8 @@ def ceil(value: Tensor, relax: float = 0.0) -> Tensor:
     Returns
     -------
     Tensor
-        ``x <= result <= ceil(x)``, equal to ``ceil(x)`` where ``frac(x) >= w`` [count].
+        ``x <= result <= ceil(x)``, equal to ``ceil(x)`` where ``frac(x) >= w``; never between 0
+        and 1: a small piece of work still takes one wave, one fold [count].
 
     Notes
     -----
@@ -50,7 +51,8 @@ def ceil(value: Tensor, relax: float = 0.0) -> Tensor:
     if relax <= 0.0:
         return torch.ceil(value)
     whole = torch.floor(value.detach())
-    return whole + torch.clamp((value - whole) / relax, max=1.0)
+    ramp = whole + torch.clamp((value - whole) / relax, max=1.0)
+    return torch.where(value > 0, ramp.clamp_min(1.0), ramp)
 
 
 def ceil_divide(numerator: Tensor, denominator: Tensor, relax: float = 0.0) -> Tensor:

@@ -248,7 +248,8 @@ def gemm_counts(product: Product, resources: Resources, on_chip: bool = True) ->
     A reads each of its elements once for every tile across, B for every tile down; tiles across are
     at least N over the widest tile that fits L1. Between cores and shared SRAM the sum of A and B
     is also at least the MACs times `operands_per_mac`; only the sum enters an energy, so what is
-    missing to it is counted with A.
+    missing to it is counted with A. With multicast cores may share every read: what is left is
+    each element once.
     """
     r = resources
     width = r.element_bytes
@@ -262,6 +263,9 @@ def gemm_counts(product: Product, resources: Resources, on_chip: bool = True) ->
     a, b = size_a * across, size_b * down
     fed = product.rows * product.columns * product.depth * width * operands_per_mac(product, r)
     a = a + (fed - a - b).clamp_min(0.0)
+    # Cores that share a read may all want the same: what is left is every element once.
+    shared = r.multicast > 0
+    a, b = torch.where(shared, size_a, a), torch.where(shared, size_b, b)
     written = outputs * torch.minimum(width, 2.0 * r.accumulator_bytes)
     stationary = r.weight_stationary
     folds_deep = torch.ceil(product.depth / (r.rows * r.rate.clamp_min(1e-12)))

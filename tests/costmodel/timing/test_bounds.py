@@ -76,6 +76,8 @@ def machines(draw: Draw, **fixed: torch.Tensor) -> Resources:
         "prefetch": draw.of(0.0, 0.5, 1.0),
         "write_turnaround": draw.of(0.0, 0.1),
         "burst": draw.of(1, 32, 64),
+        "multicast": draw.of(0, 1),
+        "instruction_depth": draw.of(0, 0, 0, 16),
     }
     base |= fixed
     return Resources(**base)
@@ -267,7 +269,7 @@ def test_the_bound_of_one_machine_is_near_the_time_of_its_mapping():
     low, _ = boxes_of_machines(draw)
     product = Product(draw.of(64, 512, 2048), draw.of(1024, 4096), draw.of(1024, 4096))
     time = gemm_time(product, low, best_mappings(product, low, build_tables()))
-    assert (gemm_least(product, low) / time).median() > 0.85
+    assert (gemm_least(product, low) / time).median() > 0.75
 
 
 def test_kernel_and_tensors_have_one_floor():
