@@ -16,11 +16,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+numba: Any
 try:
-    import numba
+    numba = import_module("numba")
 except ImportError:  # pragma: no cover - the other branch is tested through py_func
     numba = None
 

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """The time of one GEMM under one mapping, in scalars: the compiled twin of `gemm_time`.
 
 A search over mappings calls it hundreds of times a GEMM. It proposes; what is stored is scored by

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """The cheapest way to move every block of a GEMM through the shared SRAM.
 
 A block m x n x k may be passed through in six loop orders with any operands held, but most of
@@ -39,14 +40,24 @@ WAYS = np.array(
 
 
 @compiled
-def _cheaper(time, code, need, room, other, other_code):
+def _cheaper(
+    time: float, code: float, need: float, room: float, other: float, other_code: float
+) -> tuple[float, float]:
     """The other way where it fits and moves less."""
     better = (need <= room) & (other < time)
     return (other if better else time), (other_code if better else code)
 
 
 @compiled
-def pass_staying(row, m, columns, depths, count, moved, way):
+def pass_staying(
+    row: np.ndarray,
+    m: float,
+    columns: np.ndarray,
+    depths: np.ndarray,
+    count: int,
+    moved: np.ndarray,
+    way: np.ndarray,
+) -> None:
     """Seconds of the traffic of `count` blocks of m rows, and the way that moves it.
 
     For partial sums that stay in the cores while the depth runs. Final outputs, moved once
@@ -90,7 +101,15 @@ def pass_staying(row, m, columns, depths, count, moved, way):
 
 
 @compiled
-def pass_streaming(row, m, columns, depths, count, moved, way):
+def pass_streaming(
+    row: np.ndarray,
+    m: float,
+    columns: np.ndarray,
+    depths: np.ndarray,
+    count: int,
+    moved: np.ndarray,
+    way: np.ndarray,
+) -> None:
     """The same for partial sums that pass through the shared SRAM, or through memory."""
     whole_m, whole_n, whole_k = row[M], row[N], row[K]
     width, wide, room = row[BYTES], row[SUM_BYTES], row[ROOM]

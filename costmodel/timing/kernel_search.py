@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """The best mapping of one GEMM on one machine, looked up in its candidates.
 
 1. A lower bound of every combination that fits the shared SRAM: traffic, and cores always busy.
@@ -83,7 +84,7 @@ SLACK = 1e-9
 
 
 @compiled
-def _blend(first, second, bits, linear, square):
+def _blend(first: float, second: float, bits: np.ndarray, linear: float, square: float) -> float:
     """`overlap` for a whole exponent below 32, to about 0.1 %, without roots."""
     large = max(first, second)
     share = min(first, second) / (large + 1e-300)
@@ -101,8 +102,23 @@ def _blend(first, second, bits, linear, square):
 
 
 @compiled
-def _try_tile(row, m1, n1, code, count, m2, n2, k2, passes, streams, block, how, bits, linear,
-              square):  # fmt: skip
+def _try_tile(
+    row: np.ndarray,
+    m1: float,
+    n1: float,
+    code: float,
+    count: int,
+    m2: np.ndarray,
+    n2: np.ndarray,
+    k2: np.ndarray,
+    passes: np.ndarray,
+    streams: np.ndarray,
+    block: np.ndarray,
+    how: np.ndarray,
+    bits: np.ndarray,
+    linear: float,
+    square: float,
+) -> None:
     """Let one core tile work on every block; keep the time where it is the quickest so far.
 
     Two ways to cut the depth: not at all, and so that the tiles just fill the waves they need.
@@ -164,7 +180,17 @@ def _try_tile(row, m1, n1, code, count, m2, n2, k2, passes, streams, block, how,
 
 
 @compiled
-def _estimate(count, head, memory, blocks, block, time, bits, linear, square):
+def _estimate(
+    count: int,
+    head: np.ndarray,
+    memory: np.ndarray,
+    blocks: np.ndarray,
+    block: np.ndarray,
+    time: np.ndarray,
+    bits: np.ndarray,
+    linear: float,
+    square: float,
+) -> float:
     """Seconds of every combination, as if all its blocks were alike; the least of them."""
     best = NEVER
     for i in range(count):
@@ -175,7 +201,9 @@ def _estimate(count, head, memory, blocks, block, time, bits, linear, square):
 
 
 @compiled
-def _promising_tiles(row, tile_m, tile_n, chosen, bound):
+def _promising_tiles(
+    row: np.ndarray, tile_m: np.ndarray, tile_n: np.ndarray, chosen: np.ndarray, bound: np.ndarray
+) -> tuple[int, float]:
     """The quickest tiles if all cores were busy: of all, of the smaller ones, and so on.
 
     Returns how many there are, and the seconds of the quickest.
@@ -183,17 +211,22 @@ def _promising_tiles(row, tile_m, tile_n, chosen, bound):
     count, most = len(tile_m) * len(tile_n), len(chosen)
     across = len(tile_n)
     promise, area = np.empty(count), np.empty(count)
+    square = l1_bytes(row, min(row[M], row[HEIGHT]), row[WIDTH]) <= row[L1]
     smallest, least, quickest = 0, NEVER, NEVER
     for g in range(count):
         m1, n1 = tile_m[g // across], tile_n[g % across]
         area[g] = m1 * n1
+        # Tiles narrower than half an array are for an L1 that holds no square one.
+        narrow = square and n1 < 0.5 * row[WIDTH]
         need = l1_bytes(row, m1, n1)
         if need < least:
             smallest, least = g, need
         array = tile_cycles(row, m1, n1, row[K]) * row[ARRAY_SECOND]
         port = (m1 + n1) * row[K] * row[BYTES] * row[PORT_SECOND]
         tiles = np.ceil(row[M] / m1) * np.ceil(row[N] / n1)
-        promise[g] = tiles * max(array, port) / row[CORES] if need <= row[L1] else NEVER
+        promise[g] = (
+            tiles * max(array, port) / row[CORES] if need <= row[L1] and not narrow else NEVER
+        )
         quickest = min(quickest, promise[g])
     if quickest >= NEVER:
         promise[smallest] = quickest = 0.0
@@ -216,7 +249,9 @@ def _promising_tiles(row, tile_m, tile_n, chosen, bound):
 
 
 @compiled
-def _cells(row, sizes_n, sizes_k, most, cells):
+def _cells(
+    row: np.ndarray, sizes_n: np.ndarray, sizes_k: np.ndarray, most: float, cells: np.ndarray
+) -> int:
     """Pairs of columns and depth of a block by the number of blocks they make, fewest first.
 
     Written to rows of `cells`: columns, depth, blocks, number of the pair. Returns how many.
@@ -253,7 +288,16 @@ def _cells(row, sizes_n, sizes_k, most, cells):
 
 
 @compiled
-def _bound(row, m, trips_m, cells, count, quickest, unit, low):
+def _bound(
+    row: np.ndarray,
+    m: float,
+    trips_m: float,
+    cells: np.ndarray,
+    count: int,
+    quickest: float,
+    unit: float,
+    low: np.ndarray,
+) -> None:
     """Lower bound of the seconds of blocks, what they move aside: first read, cores, the rest."""
     second_a, second_b, early = m * row[READ_A], row[READ_B], row[PREFETCH]
     for q in range(count):
@@ -267,7 +311,18 @@ def _bound(row, m, trips_m, cells, count, quickest, unit, low):
 
 
 @compiled
-def _all_blocks(row, sizes_m, cells, pairs, most, largest_m, largest_n, quickest, blocks, room):
+def _all_blocks(
+    row: np.ndarray,
+    sizes_m: np.ndarray,
+    cells: np.ndarray,
+    pairs: int,
+    most: float,
+    largest_m: float,
+    largest_n: float,
+    quickest: float,
+    blocks: np.ndarray,
+    room: np.ndarray,
+) -> int:
     """Every block, what it moves and how, and a lower bound of its seconds; their number.
 
     Columns of `blocks`: bound, seconds moved, way, code of the block.
@@ -322,7 +377,17 @@ def _all_blocks(row, sizes_m, cells, pairs, most, largest_m, largest_n, quickest
 
 
 @compiled
-def _select(row, sizes_m, cells, pairs, blocks, found, limit, most, work):
+def _select(
+    row: np.ndarray,
+    sizes_m: np.ndarray,
+    cells: np.ndarray,
+    pairs: int,
+    blocks: np.ndarray,
+    found: int,
+    limit: float,
+    most: int,
+    work: np.ndarray,
+) -> int:
     """Collect the blocks whose lower bound is below `limit`; their number."""
     half = len(sizes_m) * pairs
     final = row[M] * row[N] * row[WRITE]
@@ -348,7 +413,14 @@ def _select(row, sizes_m, cells, pairs, blocks, found, limit, most, work):
 
 
 @compiled
-def look_up(row, deep, answer, space, everything, work):
+def look_up(
+    row: np.ndarray,
+    deep: bool,
+    answer: np.ndarray,
+    space: np.ndarray,
+    everything: np.ndarray,
+    work: np.ndarray,
+) -> bool:
     """Write the best mapping of a row to `answer`; False when no block fits."""
     height, width = np.ceil(row[HEIGHT]), np.ceil(row[WIDTH])
     trips = DOUBLING if deep else TRIPS
@@ -467,7 +539,7 @@ def look_up(row, deep, answer, space, everything, work):
         mapping[8] = seconds(row, mapping[0], mapping[1], pieces, m, n, k, order, hold, space)
         exact[f] = mapping[8]
     for _ in range(POLISHED):
-        f = np.argmin(exact)
+        f = int(np.argmin(exact))
         if exact[f] > answer[8] * 1.03:
             break
         exact[f] = NEVER
@@ -479,7 +551,7 @@ def look_up(row, deep, answer, space, everything, work):
 
 
 @compiled
-def look_up_rows(rows, answers):
+def look_up_rows(rows: np.ndarray, answers: np.ndarray) -> None:
     """The best mapping of every row ``[n,len(FIELDS)]``, written to ``[n,ANSWER]``."""
     space = np.empty(SPACE)
     everything = np.empty((BLOCK_COLUMNS, ROOM_FOR_BLOCKS))

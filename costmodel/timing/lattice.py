@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """Which sizes of blocks and tiles are weighed for a GEMM: they depend on its shape alone.
 
 More cores, SRAM or bandwidth never change the set, they only let more of it fit or run faster.
@@ -25,7 +26,32 @@ TILE_CUTS = np.array([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 64], dtype=np.
 """Core tiles down a product."""
 
 TILE_WIDTHS = np.array(
-    [0.5, 0.625, 0.75, 0.875, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 10, 12, 16, 32],
+    [
+        0.0625,
+        0.125,
+        0.1875,
+        0.25,
+        0.375,
+        0.5,
+        0.625,
+        0.75,
+        0.875,
+        1,
+        1.5,
+        2,
+        2.5,
+        3,
+        3.5,
+        4,
+        5,
+        6,
+        7,
+        8,
+        10,
+        12,
+        16,
+        32,
+    ],
     dtype=np.float64,
 )
 """Columns of a core tile in widths of the array."""

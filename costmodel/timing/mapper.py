@@ -39,7 +39,10 @@ def kernel_rows(product: Product, resources: Resources, on_chip: bool = True) ->
 
 
 def best_mappings(
-    product: Product, resources: Resources, tables: Tables, on_chip: bool = True
+    product: Product,
+    resources: Resources,
+    tables: Tables,  # noqa: ARG001 - compiled machines need none
+    on_chip: bool = True,
 ) -> Mapping:
     """The mapping of least time."""
     with torch.no_grad():

@@ -1,6 +1,5 @@
 """The problem counts everything, answers what it knows, and never mixes up rows."""
 
-
 import numpy as np
 import pytest
 import torch
