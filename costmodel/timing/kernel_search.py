@@ -40,7 +40,7 @@ from costmodel.timing.kernel import (
 from costmodel.timing.kernel_blocks import NEVER, WAYS
 from costmodel.timing.kernel_bounds import SLACK, all_blocks, cells_of, select
 from costmodel.timing.kernel_polish import polish
-from costmodel.timing.kernel_waves import FOUND, wave_mappings
+from costmodel.timing.kernel_waves import FOUND, WHOLE, wave_mappings, whole_mappings
 from costmodel.timing.lattice import (
     DOUBLING,
     LEAST_ROWS,
@@ -72,7 +72,7 @@ ENOUGH = 1.001
 FAIR, PATIENCE = 5, 3.0
 """From how many tiles on blocks that lag are left behind: by more than this over the tiles."""
 
-ROUNDS, POLISHED = 3, 3
+ROUNDS, POLISHED = 4, 4
 THINNER = 0.7
 
 ROOM_FOR_BLOCKS = 60000
@@ -279,9 +279,11 @@ def look_up(
     for place in range(tiles):
         largest_m = max(largest_m, tile_m[chosen[place] // len(tile_n)])
         largest_n = max(largest_n, tile_n[chosen[place] % len(tile_n)])
-    exact = np.full(FINALISTS + FOUND, NEVER)
-    mappings = np.full((FINALISTS + FOUND, ANSWER), NEVER)
-    wave_mappings(row, mappings[FINALISTS:], exact[FINALISTS:], space, thin)
+    others = FINALISTS + FOUND
+    exact = np.full(others + WHOLE, NEVER)
+    mappings = np.full((others + WHOLE, ANSWER), NEVER)
+    wave_mappings(row, mappings[FINALISTS:others], exact[FINALISTS:others], space, thin)
+    whole_mappings(row, mappings[others:], exact[others:], space)
     mark = np.min(exact)
     most = NEVER if deep else MOST_BLOCKS
     cells = everything[4:8]

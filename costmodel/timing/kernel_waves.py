@@ -58,14 +58,17 @@ DEPTH_TRIPS = np.array(
 FEWEST, WIDER = 3, 3
 """Numbers of blocks along the columns: the fewest that fit and more, then doublings of them."""
 
-LEAST_ROWS, COLUMN_STEP = 8.0, 8.0
-"""Rows of a tile at least; columns of a tile are multiples of this or of the array's [count]."""
+LEAST_ROWS, SMALL, LEAST_COLUMNS = 8.0, 64.0, 8.0
+"""Rows of a tile at least, in products of more rows than SMALL; its columns at least [count]."""
 
 SHAPES, FOUND = 12, 8
 """Shapes of a block whose depth is looked for; mappings that are scored exactly."""
 
 ENOUGH = 1.01
 """Close enough to what no mapping undercuts to look no further for shapes."""
+
+WHOLE, MOST_WAVES, MOST_ACROSS = 4, 4, 32
+"""Mappings kept of a product in one block; its waves and its tiles across at most."""
 
 PROMISING = 1.15
 """Shapes that seem this much slower than the best are left out."""
@@ -127,15 +130,16 @@ def _shapes(row: np.ndarray, shapes: np.ndarray, scores: np.ndarray, space: np.n
     written = rows * columns * row[WRITE]
     compulsory = rows * depth * row[READ_A] + depth * columns * row[READ_B] + written
     enough = max(ideal, compulsory) * ENOUGH
+    least_rows = LEAST_ROWS if rows > SMALL else 1.0
     scores[:] = NEVER
     worst, best, limit = 0, NEVER, NEVER
     for down in DOWN:
-        if (down > 1.0 and rows / down < LEAST_ROWS) or best <= enough:
+        if (down > 1.0 and rows / down < least_rows) or best <= enough:
             break
         m1 = np.ceil(rows / down)
         tiles = np.ceil(rows / m1)
         widest = np.floor((row[L1] - streams * m1) / (streams + row[SUM_BYTES] * m1))
-        if widest < COLUMN_STEP:
+        if widest < min(LEAST_COLUMNS, columns):
             continue
         widest = min(widest, columns)
         if row[WEIGHT_STATIONARY] > 0.5:
@@ -174,12 +178,13 @@ def _shapes(row: np.ndarray, shapes: np.ndarray, scores: np.ndarray, space: np.n
                     if number >= FEWEST:
                         passes = fewest * float(1 << (number - FEWEST + 1))
                         size = 2.0 * (m2 + 2.0 * columns / passes) * unit * row[BYTES]
-                        if passes * across * 2.0 * COLUMN_STEP > columns or size < 0.25 * row[ROOM]:
+                        if (
+                            passes * across * 2.0 * LEAST_COLUMNS > columns
+                            or size < 0.25 * row[ROOM]
+                        ):
                             continue
                     n1 = np.ceil(columns / (passes * across))
-                    if option % 2 == 0:
-                        n1 = np.ceil(n1 / COLUMN_STEP) * COLUMN_STEP
-                    else:
+                    if option % 2 == 1:
                         n1 = np.ceil(n1 / width) * width
                     if n1 > widest:
                         continue
@@ -271,4 +276,52 @@ def wave_mappings(
                 row, one[0], one[1], one[2], one[3], one[4], one[5],
                 int(one[6]), int(one[7]), space,
             )  # fmt: skip
+            one[8] = exact[f]
+
+
+@compiled
+def whole_mappings(
+    row: np.ndarray, found: np.ndarray, exact: np.ndarray, space: np.ndarray
+) -> None:
+    """Write mappings ``[WHOLE,9]`` of a product that is one block, and their seconds."""
+    rows, columns, depth, cores = row[M], row[N], row[K], row[CORES]
+    exact[:] = NEVER
+    need = (rows + columns) * depth + rows * columns
+    if need * row[BYTES] > row[ROOM]:
+        return
+    heights = np.ceil(depth / (row[HEIGHT] * np.ceil(row[RATE])))
+    least_rows = LEAST_ROWS if rows > SMALL else 1.0
+    step = 2.0 * max(row[HEIGHT], 64.0) * row[BYTES]
+    worst = 0
+    for down in DOWN:
+        if down > 1.0 and rows / down < least_rows:
+            break
+        m1 = np.ceil(rows / down)
+        for across in range(1, MOST_ACROSS + 1):
+            n1 = np.ceil(columns / across)
+            if step * (m1 + n1) + m1 * n1 * row[SUM_BYTES] > row[L1]:
+                continue
+            if across > 1 and n1 < LEAST_COLUMNS:
+                break
+            tiles = np.ceil(rows / m1) * np.ceil(columns / n1)
+            before = 0.0
+            for waves in range(1, MOST_WAVES + 1):
+                pieces = min(max(np.floor(waves * cores / tiles), 1.0), heights)
+                if pieces == before:
+                    continue
+                before = pieces
+                score = np.ceil(tiles * pieces / cores)
+                score *= _on_cores(row, m1, n1, pieces, 0.0, depth, 1.0)
+                if pieces > 1.0:
+                    score = max(score, pieces * rows * columns * row[VECTOR_SECOND])
+                if score < exact[worst]:
+                    exact[worst] = score
+                    one = found[worst]
+                    one[0], one[1], one[2] = m1, n1, pieces
+                    worst = int(np.argmax(exact))
+    for f in range(WHOLE):
+        if exact[f] < NEVER:
+            one = found[f]
+            one[3], one[4], one[5], one[6], one[7] = rows, columns, depth, 0.0, 0.0
+            exact[f] = seconds(row, one[0], one[1], one[2], rows, columns, depth, 0, 0, space)
             one[8] = exact[f]
