@@ -1,15 +1,16 @@
-"""What a look-up of mappings is given: the tiles of kernel libraries, and the lattice's version.
+"""What a look-up of mappings is given: the tiles of kernel libraries, and the mapper's version.
 
-Mappings of compiled machines need no table: the blocks of a GEMM are enumerated with bounds when
-it is looked up (`costmodel.timing.kernel_search`), which is quicker than reading them from memory.
+Mappings of compiled machines need no table: `costmodel.timing.kernel_search` finds them when they
+are asked for, quicker than they could be read from memory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from costmodel.timing.lattice import LATTICE_VERSION
 from costmodel.timing.library import TileSet, tile_set
+
+MAPPER_VERSION = 4
 
 
 @dataclass(frozen=True, repr=False)
@@ -17,7 +18,7 @@ class Tables:
     """Candidate mappings."""
 
     library: TileSet
-    version: int = LATTICE_VERSION
+    version: int = MAPPER_VERSION
 
     @property
     def mappings(self) -> int:

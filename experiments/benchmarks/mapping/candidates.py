@@ -1,7 +1,7 @@
 """All blocks, loop orders and held operands of one GEMM, as mappings of our model.
 
-The blocks are those of the mapper's own lattice (`costmodel.timing.lattice`). `even` keeps those
-that divide the dimension, for tools whose loops do.
+The blocks are those of `lattice`. `even` keeps those that divide the dimension, for tools whose
+loops do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from costmodel.timing.lattice import LEAST_ROWS, ROW_STEP, TRIPS, cut
 from costmodel.timing.mapping import (
     HOLD_ACTIVATION,
     HOLD_OUTPUT,
@@ -21,6 +20,7 @@ from costmodel.timing.mapping import (
     Product,
 )
 from costmodel.timing.traffic import Traffic, traffic
+from experiments.benchmarks.mapping.lattice import LEAST_ROWS, ROW_STEP, TRIPS, cut
 from experiments.benchmarks.mapping.machine import Gemm
 
 OPERANDS = {"a": ("mk", HOLD_ACTIVATION), "b": ("kn", HOLD_WEIGHT), "c": ("mn", HOLD_OUTPUT)}

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from costmodel.timing.gemm import gemm_time, l1_need, l2_need
-from costmodel.timing.lattice import TRIPS, cut
 from costmodel.timing.mapper import best_mappings, kernel_rows
 from costmodel.timing.mapping import Product
 from costmodel.timing.resources import TILE_SHARE
@@ -67,11 +66,3 @@ def test_relaxed_sizes_are_covered():
     product = gemm(100.5, 300.25, 500.75)
     chosen = best_mappings(product, machine(), TABLES)
     assert torch.isfinite(gemm_time(product, machine(), chosen)).all()
-
-
-def test_sizes_cover_the_dimension_in_about_equal_blocks():
-    for whole in (1.0, 7.0, 100.0, 8192.0, 57344.0):
-        found = cut(whole, TRIPS, 64.0, 1.0)
-        assert found[0] == whole
-        assert (np.diff(found) < 0).all()
-        assert all(size % 64 == 0 or size == whole for size in found)
