@@ -73,12 +73,22 @@ def _version_folder() -> Path | None:
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel, free of the interpreter's lock; leave it as it is without numba."""
+    return _compile(function, False)
+
+
+def compiled_finite(function: Callable[..., Any]) -> Any:
+    """The same for a kernel that meets finite numbers only: least and largest take one step."""
+    return _compile(function, {"nnan", "ninf", "nsz"})
+
+
+def _compile(function: Callable[..., Any], fast: bool | set[str]) -> Any:
     if numba is None:  # pragma: no cover
         return function
     folder = _version_folder()
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder) if folder else before
     try:
-        return numba.njit(nogil=True, cache=folder is not None, error_model="numpy")(function)
+        options = {"nogil": True, "cache": folder is not None, "error_model": "numpy"}
+        return numba.njit(fastmath=fast, **options)(function)
     finally:
         numba.config.CACHE_DIR = before

@@ -99,6 +99,7 @@ def weigh_columns(
     row: np.ndarray,
     table: np.ndarray,
     room: np.ndarray,
+    waiting: np.ndarray,
     kept: np.ndarray,
     count: int,
     best: float,
@@ -221,8 +222,10 @@ def weigh_columns(
             table[PIECES, count] = pieces
             count += 1
             if count == FILLED:
-                best = keep_best(row, table, count, room, kept, best)
+                best = keep_best(row, table, count, room, waiting, kept, best)
                 count = 0
+    if trips_m > 1.0 and cores > FEW_CORES:
+        return count, best
     # Few blocks along the columns, of tiles as wide as suits the array.
     for number in range(1, FEW_TRIPS + 1):
         n2 = np.ceil(columns / number)
@@ -264,6 +267,6 @@ def weigh_columns(
                 table[PIECES, count] = pieces
                 count += 1
                 if count == FILLED:
-                    best = keep_best(row, table, count, room, kept, best)
+                    best = keep_best(row, table, count, room, waiting, kept, best)
                     count = 0
     return count, best

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from costmodel.timing.compiled import compiled
+from costmodel.timing.compiled import compiled_finite
 from costmodel.timing.kernel import (
     ARRAY_SECOND,
     ARRAYS,
@@ -46,6 +46,10 @@ LINES = 7
 RULES, EARLY_RULES = 5, 6
 """Ways to choose the depth of a block, and where first weights are loaded early."""
 
+LANES = 16
+"""Mappings that one vector instruction may hold: loops run over whole vectors, lest the last few
+mappings are done one by one."""
+
 IMPOSSIBLE = np.float32(1e30)
 """Seconds of a mapping that does not fit."""
 
@@ -61,7 +65,7 @@ _BELOW = np.float32(1.0 - 4e-7)
 _FULL = np.float32(1.0 + 1e-6)
 
 
-@compiled
+@compiled_finite
 def _blend(
     first: np.float32,
     second: np.float32,
@@ -81,7 +85,7 @@ def _blend(
     return large * (_ONE + power * (linear + square * power))
 
 
-@compiled
+@compiled_finite
 def bound(row: np.ndarray, table: np.ndarray, count: int) -> None:
     """Write seconds that hardly any depth undercuts to `TIME`: see `kernel_columns.lower_bound`."""
     cores, height, width, rate = row[CORES], row[HEIGHT], row[WIDTH], row[RATE]
@@ -99,7 +103,7 @@ def bound(row: np.ndarray, table: np.ndarray, count: int) -> None:
     per_width, per_height, per_core = _BELOW / width, _BELOW / height, _BELOW / cores
     to_port = depth * b * port_second
     moved = rows * depth * read_a + depth * columns * read_b + rows * columns * row[WRITE]
-    for i in range(count):
+    for i in range(min(-(-count // LANES) * LANES, table.shape[1])):
         m1, m2, n1 = table[ROWS, i], table[BLOCK_ROWS, i], table[COLUMNS, i]
         n2, pieces = table[BLOCK_COLUMNS, i], table[PIECES, i]
         down, trips_m = np.ceil(m2 / m1), np.ceil(rows / m2)
@@ -127,7 +131,7 @@ def bound(row: np.ndarray, table: np.ndarray, count: int) -> None:
         table[TIME, i] = max(least, hidden_least) if beside else least
 
 
-@compiled
+@compiled_finite
 def choose_depths(row: np.ndarray, rule: int, table: np.ndarray, count: int) -> None:
     """Write a depth of the block to `DEPTH` of every mapping.
 
@@ -153,7 +157,7 @@ def choose_depths(row: np.ndarray, rule: int, table: np.ndarray, count: int) -> 
     rounded, fewest, often, deeper = rule == 0, rule == 2, rule == 3, rule == 4
     large = rule == 5
     grain = min(step if weights else LEAST_DEPTH, depth)
-    for i in range(count):
+    for i in range(min(-(-count // LANES) * LANES, table.shape[1])):
         m1, m2, n1 = table[ROWS, i], table[BLOCK_ROWS, i], table[COLUMNS, i]
         n2, pieces = table[BLOCK_COLUMNS, i], table[PIECES, i]
         down, trips_m = np.ceil(m2 / m1), np.ceil(rows / m2)
@@ -213,7 +217,7 @@ def choose_depths(row: np.ndarray, rule: int, table: np.ndarray, count: int) -> 
         table[DEPTH, i] = min(min(size, depth if free or (fewest and whole) else fits), depth)
 
 
-@compiled
+@compiled_finite
 def estimate(row: np.ndarray, table: np.ndarray, count: int) -> None:
     """Write about the seconds of every mapping to `TIME`; `IMPOSSIBLE` where it does not fit."""
     cores, height, width, rate = row[CORES], row[HEIGHT], row[WIDTH], row[RATE]
@@ -239,7 +243,7 @@ def estimate(row: np.ndarray, table: np.ndarray, count: int) -> None:
     per_core, per_rate = _BELOW / cores, _ONE / rate
     once_a, once_b = rows * depth * read_a, depth * columns * read_b
     least = min(LEAST_DEPTH, depth)
-    for i in range(count):
+    for i in range(min(-(-count // LANES) * LANES, table.shape[1])):
         m1, m2, n1 = table[ROWS, i], table[BLOCK_ROWS, i], table[COLUMNS, i]
         n2, pieces, k2 = table[BLOCK_COLUMNS, i], table[PIECES, i], table[DEPTH, i]
         down, trips_m = np.ceil(m2 / m1), np.ceil(rows / m2)

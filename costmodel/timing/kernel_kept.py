@@ -28,11 +28,18 @@ HOPEFUL = np.float32(1.25)
 
 @compiled
 def keep_best(
-    row: np.ndarray, table: np.ndarray, count: int, room: np.ndarray, kept: np.ndarray, best: float
+    row: np.ndarray,
+    table: np.ndarray,
+    count: int,
+    room: np.ndarray,
+    waiting: np.ndarray,
+    kept: np.ndarray,
+    best: float,
 ) -> float:
-    """Estimate mappings at several depths each; keep those that seem best ``[LINES,kept]``."""
-    if count == 0:
-        return best
+    """Estimate mappings ``[LINES,FILLED]`` at one depth; the hopeful ones wait for `settle`.
+
+    They wait in `room` ``[2,LINES,FILLED]``, `waiting` [1] of them. Returns the least estimate.
+    """
     bound(row, table, count)
     left, limit = 0, np.float32(best)
     for i in range(count):
@@ -43,26 +50,47 @@ def keep_best(
     count = left
     choose_depths(row, 0, table, count)
     estimate(row, table, count)
-    limit = np.float32(best)
     for i in range(count):
-        limit = min(limit, table[TIME, i])
-    limit = limit * HOPEFUL if limit < IMPOSSIBLE else IMPOSSIBLE
-    left = 0
+        best = min(best, table[TIME, i])
+    limit = np.float32(best) * HOPEFUL if best < IMPOSSIBLE else IMPOSSIBLE
+    at = waiting[0]
     for i in range(count):
         if table[TIME, i] <= limit:
+            if at == FILLED:
+                waiting[0] = at
+                best = settle(row, room, waiting, kept, best)
+                at = 0
             for line in range(LINES):
-                table[line, left] = table[line, i]
+                room[0, line, at] = table[line, i]
+            at += 1
+    waiting[0] = at
+    return best
+
+
+@compiled
+def settle(
+    row: np.ndarray, room: np.ndarray, waiting: np.ndarray, kept: np.ndarray, best: float
+) -> float:
+    """Try other depths of the mappings that wait; keep those that seem best ``[LINES,kept]``."""
+    limit = np.float32(best) * HOPEFUL if best < IMPOSSIBLE else IMPOSSIBLE
+    mine, trial = room[0], room[1]
+    left = 0
+    for i in range(waiting[0]):
+        if mine[TIME, i] <= limit:
+            for line in range(LINES):
+                mine[line, left] = mine[line, i]
             left += 1
+    waiting[0] = 0
     for line in range(DEPTH):
-        room[line, :left] = table[line, :left]
+        trial[line, :left] = mine[line, :left]
     for rule in range(1, EARLY_RULES if row[PREFETCH] > 0.0 else RULES):
-        choose_depths(row, rule, room, left)
-        estimate(row, room, left)
+        choose_depths(row, rule, trial, left)
+        estimate(row, trial, left)
         for i in range(left):
-            better = room[TIME, i] < table[TIME, i]
-            table[DEPTH, i] = room[DEPTH, i] if better else table[DEPTH, i]
-            table[TIME, i] = room[TIME, i] if better else table[TIME, i]
-    return insert(table, left, kept, best)
+            better = trial[TIME, i] < mine[TIME, i]
+            mine[DEPTH, i] = trial[DEPTH, i] if better else mine[DEPTH, i]
+            mine[TIME, i] = trial[TIME, i] if better else mine[TIME, i]
+    return insert(mine, left, kept, best)
 
 
 @compiled

@@ -74,13 +74,15 @@ def _neighbour(row: np.ndarray, now: np.ndarray, move: int, near: np.ndarray, fe
         if near[5] == 0.0 or near[5] == k2:
             return False
     elif move < 2 * CUTS:
+        if not few and (move - CUTS) % len(LASTS) > 0:
+            return False
         near[4] = _cut(row[N], n2, n1, move - CUTS, few)
         if near[4] == 0.0 or near[4] == n2:
             return False
         near[1] = np.ceil(near[4] / np.ceil(near[4] / n1))
         refit = np.ceil(near[4] / near[1]) != across
     elif move < 3 * CUTS:
-        near[3] = _cut(row[M], m2, m1, move - 2 * CUTS, few)
+        near[3] = _cut(row[M], m2, m1, move - 2 * CUTS, few) if few else 0.0
         if near[3] == 0.0 or near[3] == m2:
             return False
         near[0] = np.ceil(near[3] / np.ceil(near[3] / m1))
@@ -136,6 +138,8 @@ def polish(row: np.ndarray, answer: np.ndarray, near: np.ndarray, space: np.ndar
         blocks = np.ceil(row[M] / answer[3]) * np.ceil(row[N] / answer[4])
         few = row[PREFETCH] > 0.0 and blocks * np.ceil(row[K] / answer[5]) <= FEW_BLOCKS
         for move in range(MOVES):
+            if not few and move < 3 * CUTS and move % len(LASTS) > 1:
+                continue
             if not _neighbour(row, answer, move, near, few):
                 continue
             order, hold = int(near[6]), int(near[7])

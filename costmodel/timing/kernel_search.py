@@ -43,14 +43,14 @@ from costmodel.timing.kernel_estimate import (
     TIME,
     estimate,
 )
-from costmodel.timing.kernel_kept import FILLED, insert, keep_best
+from costmodel.timing.kernel_kept import FILLED, insert, keep_best, settle
 from costmodel.timing.kernel_polish import polish
 from costmodel.timing.kernel_shapes import DOWN, search_shapes
 
 ANSWER = 9
 """Numbers of an answer: eight of the mapping and its seconds."""
 
-SHAPES, FINALISTS, POLISHED = 12, 6, 2
+SHAPES, FINALISTS, POLISHED = 12, 6, 1
 """Mappings that are kept by their estimate, scored exactly, and improved step by step."""
 
 NEAR = 1.03
@@ -132,6 +132,7 @@ def _neighbours(
     single: np.ndarray,
     table: np.ndarray,
     room: np.ndarray,
+    waiting: np.ndarray,
     kept: np.ndarray,
     best: float,
 ) -> float:
@@ -145,9 +146,10 @@ def _neighbours(
             if _neighbour(row, around[:, j], move, table, count):
                 count += 1
                 if count == FILLED:
-                    best = keep_best(single, table, count, room, kept, best)
+                    best = keep_best(single, table, count, room, waiting, kept, best)
                     count = 0
-    return keep_best(single, table, count, room, kept, best)
+    best = keep_best(single, table, count, room, waiting, kept, best)
+    return settle(single, room, waiting, kept, best)
 
 
 @compiled
@@ -224,6 +226,7 @@ def look_up(
     answer: np.ndarray,
     table: np.ndarray,
     room: np.ndarray,
+    waiting: np.ndarray,
     kept: np.ndarray,
     final: np.ndarray,
     cuts: np.ndarray,
@@ -232,11 +235,11 @@ def look_up(
 ) -> bool:
     """Write the best mapping of a row to `answer`; False when no block fits."""
     single = row.astype(np.float32)
-    best = search_shapes(row, single, table, room, kept, cuts)
+    best = search_shapes(row, single, table, room, waiting, kept, cuts)
     answer[8] = NEVER
     if best >= IMPOSSIBLE:
         return False
-    best = _neighbours(row, single, table, room, kept, best)
+    best = _neighbours(row, single, table, room, waiting, kept, best)
     best = _depths(row, single, table, kept, final, best)
     exact = np.full(FINALISTS, NEVER)
     mappings = np.empty((FINALISTS, ANSWER))
@@ -266,14 +269,15 @@ def look_up_rows(rows: np.ndarray, answers: np.ndarray) -> None:
     """The best mapping of every row ``[n,len(FIELDS)]``, written to ``[n,ANSWER]``."""
     space = np.empty(SPACE)
     table = np.empty((LINES, FILLED), np.float32)
-    room = np.empty((LINES, FILLED), np.float32)
+    room = np.empty((2, LINES, FILLED), np.float32)
+    waiting = np.zeros(1, np.int64)
     kept = np.empty((LINES, SHAPES), np.float32)
     final = np.empty((LINES, FINALISTS), np.float32)
     cuts = np.empty((4, 2 * len(DOWN)))
     work = np.empty((5, ANSWER))
     for i in range(len(rows)):
         row, answer = rows[i], answers[i]
-        if look_up(row, answer, table, room, kept, final, cuts, work, space):
+        if look_up(row, answer, table, room, waiting, kept, final, cuts, work, space):
             continue
         # Nothing fits: the smallest blocks there are; what is missing shows in the limits.
         answer[0] = answer[3] = min(row[M], 8.0)

@@ -36,7 +36,7 @@ from costmodel.timing.kernel import (
 )
 from costmodel.timing.kernel_columns import LEAST_COLUMNS, WAVES, lower_bound, weigh_columns
 from costmodel.timing.kernel_estimate import IMPOSSIBLE, TIME
-from costmodel.timing.kernel_kept import FILLED, keep_best
+from costmodel.timing.kernel_kept import FILLED, keep_best, settle
 
 
 def _growing(dense: int, growth: float, most: float) -> np.ndarray:
@@ -58,7 +58,7 @@ PASSES = np.concatenate([PASSES, 64.0 * np.exp2(np.arange(1.0, 14.0))])
 LEAST_ROWS, SMALL = 8.0, 128.0
 """Rows of a tile at least, in products of more rows than SMALL [count]."""
 
-PROMISE = 0.97
+PROMISE = 0.95
 """Several blocks along the rows must promise to be quicker than one by this much."""
 
 
@@ -68,6 +68,7 @@ def search_shapes(
     row: np.ndarray,
     table: np.ndarray,
     room: np.ndarray,
+    waiting: np.ndarray,
     kept: np.ndarray,
     cuts: np.ndarray,
 ) -> float:
@@ -77,8 +78,9 @@ def search_shapes(
     ----------
     exact, row : numpy.ndarray
         The product on its machine ``[len(FIELDS)]``, in double and in single precision.
-    table, room : numpy.ndarray
-        Room for mappings ``[LINES,FILLED]``.
+    table, room, waiting : numpy.ndarray
+        Room for mappings ``[LINES,FILLED]``, for those that wait ``[2,LINES,FILLED]``, and how many
+        they are ``[1]``.
     kept : numpy.ndarray
         The best mappings, written ``[LINES,any]``.
     cuts : numpy.ndarray
@@ -99,6 +101,7 @@ def search_shapes(
     unit_port = depth * b * exact[PORT_SECOND]
     least_rows = LEAST_ROWS if rows > SMALL else 1.0
     kept[TIME, :] = IMPOSSIBLE
+    waiting[0] = 0
     tiles, widths, arrays, bounds = cuts[0], cuts[1], cuts[2], cuts[3]
     ways, last = 0, 0.0
     for cut in range(len(DOWN) if weights else 2 * len(DOWN)):
@@ -139,12 +142,13 @@ def search_shapes(
         m1 = tiles[way]
         if np.ceil(rows / m1) > WAVES[-1] * cores:
             continue
-        count, best = weigh_columns(exact, row, table, room, kept, count, best, m1, rows,
+        count, best = weigh_columns(exact, row, table, room, waiting, kept, count, best, m1, rows,
                                      widths[way], arrays[way])  # fmt: skip
         if best >= IMPOSSIBLE or count > FILLED // 4:
-            best = keep_best(row, table, count, room, kept, best)
+            best = keep_best(row, table, count, room, waiting, kept, best)
             count = 0
-    best = keep_best(row, table, count, room, kept, best)
+    best = keep_best(row, table, count, room, waiting, kept, best)
+    best = settle(row, room, waiting, kept, best)
     count = 0
     # Several blocks along the rows.
     for way in range(ways):
@@ -163,6 +167,7 @@ def search_shapes(
             if lower_bound(arrays[way] * share, port * share, filling, np.ceil(rows / m2), memory,
                            m2 * depth * exact[READ_A] + head) >= best * PROMISE:  # fmt: skip
                 continue
-            count, best = weigh_columns(exact, row, table, room, kept, count, best, m1, m2,
+            count, best = weigh_columns(exact, row, table, room, waiting, kept, count, best, m1, m2,
                                          widths[way], arrays[way])  # fmt: skip
-    return keep_best(row, table, count, room, kept, best)
+    best = keep_best(row, table, count, room, waiting, kept, best)
+    return settle(row, room, waiting, kept, best)
