@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,9 @@ from search.verbs import Verbs
 if TYPE_CHECKING:
     from search.session import Summary
     from search.study import Study
+
+
+COMPILING = "compiling the look-up of mappings (once for each version, under a minute)"
 
 
 def _help(text: str, *examples: str, after: str = "") -> str:
@@ -211,18 +215,20 @@ def evaluate(
     from costmodel.hardware.loading import load_technology
     from search import evaluation, tables
 
-    answer = evaluation.answer(
-        evaluation.load_machine(chip, design, load_technology()),
-        model,
-        scenario,
-        mapping=mapping.value if mapping else None,
-        money=money.value,
-        format=number_format,
-        tensor_parallel=tensor_parallel,
-        pipeline_parallel=pipeline_parallel,
-        batch=batch,
-    )
-    _terminal(ctx).show(answer.record(), *tables.answer_tables(answer))
+    terminal = _terminal(ctx)
+    with _compiling(terminal):
+        answer = evaluation.answer(
+            evaluation.load_machine(chip, design, load_technology()),
+            model,
+            scenario,
+            mapping=mapping.value if mapping else None,
+            money=money.value,
+            format=number_format,
+            tensor_parallel=tensor_parallel,
+            pipeline_parallel=pipeline_parallel,
+            batch=batch,
+        )
+    terminal.show(answer.record(), *tables.answer_tables(answer))
 
 
 @app.command(
@@ -388,12 +394,26 @@ def _terminal(ctx: typer.Context) -> Terminal:
     return terminal
 
 
+def _compiling(terminal: Terminal) -> AbstractContextManager[object]:
+    """Say that the look-up is compiled while this lasts, where this version never was."""
+    from costmodel.timing.mapper import is_ready
+
+    if is_ready():
+        return nullcontext()
+    if not terminal.talk.is_terminal:
+        terminal.say(COMPILING)
+    return terminal.busy(COMPILING)
+
+
 def _search(terminal: Terminal, study: Study, report: bool) -> None:
     """Run a study with progress on stderr, and show how it ended."""
+    from costmodel.timing.mapper import make_ready
     from search import session
     from search.endings import of_study
     from search.live import Display
 
+    with _compiling(terminal):
+        make_ready()
     for text in study.notes:
         terminal.say(f"note: {text}")
     with of_study(study.folder):

@@ -71,6 +71,18 @@ def _version_folder() -> Path | None:
     return folder
 
 
+def is_compiled(kernel: str) -> bool:
+    """Whether a kernel of this version lies on disk, compiled; True where nothing is compiled.
+
+    >>> is_compiled("no_such_kernel") and COMPILED
+    False
+    """
+    if numba is None:  # pragma: no cover
+        return True
+    folder = _version_folder()
+    return folder is not None and any(folder.rglob(f"*.{kernel}-*.nbi"))
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel, free of the interpreter's lock; leave it as it is without numba."""
     return _compile(function, False)

@@ -6,12 +6,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from costmodel.timing.compiled import is_compiled
 from costmodel.timing.gemm import transfers
 from costmodel.timing.kernel import FIELDS
 from costmodel.timing.kernel_search import ANSWER, look_up_rows
 from costmodel.timing.mapping import Mapping, Product
 from costmodel.timing.resources import TILE_SHARE, Resources
 from costmodel.timing.tables import Tables
+
+
+def is_ready() -> bool:
+    """Whether a look-up needs no compilation first."""
+    return is_compiled(look_up_rows.__name__)
+
+
+def make_ready() -> None:
+    """Compile the look-up, where that was not done before: once for each version."""
+    look_up_rows(np.empty((0, len(FIELDS))), np.empty((0, ANSWER)))
 
 
 def kernel_rows(product: Product, resources: Resources, on_chip: bool = True) -> Tensor:
