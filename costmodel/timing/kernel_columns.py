@@ -63,9 +63,6 @@ FEWEST = 4
 LEVELS = 3
 """Depths of one, two and four heights a piece, that blocks as wide as fit are weighed for."""
 
-OVER = 1.2
-"""Adding the pieces up hides behind other work only where it takes less time by this factor."""
-
 ROUND = 1e-9
 """Quotients of whole numbers are further than this from the next one [1]."""
 
@@ -136,7 +133,7 @@ def weigh_columns(
     most_whole = np.floor((elements - copies * depth) / (2.0 * depth + m2))
     all_whole = copies * depth + columns * (depth + m2) <= elements
     # Vector lanes add up every piece of every output.
-    sums = rows * columns * exact[VECTOR_SECOND] * OVER
+    sums = rows * columns * exact[VECTOR_SECOND]
     before = 0.0
     for way in range(len(PIECES_OF_DEPTH) + len(WAVES)):
         most_pieces = max(min(np.floor(best / sums), heights), 1.0)
