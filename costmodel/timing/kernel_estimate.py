@@ -186,8 +186,9 @@ def choose_depths(row: np.ndarray, rule: int, table: np.ndarray, count: int) -> 
         first = (m2 * read_a + n2 * read_b * late) * depth
         by_head = max(np.sqrt(first / filling), piece * (by_port - by_array) / filling)
         by_last = np.sqrt(busy / (trips_m * trips_n) / filling)
-        by_last = max(by_last, _HALF * (moved - busy) / filling)
-        trips = by_head if busy + filling * least > moved * _NEARLY else by_last
+        memory = moved - row[PREFETCH] * n2 * depth * read_b
+        by_last = max(by_last, _HALF * (memory - busy) / filling)
+        trips = by_head if busy + filling * least > memory * _NEARLY else by_last
         trips = max(_ONE if whole and waves > _ONE else trips, least)
         trips = _OFTEN * trips if often else (_PART * trips if deeper else trips)
         trips = max(trips, least)
