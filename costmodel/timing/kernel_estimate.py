@@ -232,7 +232,7 @@ def estimate(row: np.ndarray, table: np.ndarray, count: int) -> None:
     weights = row[WEIGHT_STATIONARY] > _HALF
     exponent = row[EXPONENT]
     linear = _ONE / exponent
-    square = np.float32(2.0) ** linear - _ONE - linear
+    square = np.exp2(linear) - _ONE - linear
     four = _ONE if exponent < np.float32(6.0) else _ZERO
     twenty = _ONE if exponent > np.float32(14.0) else _ZERO
     eight = _ONE - four - twenty
